@@ -1,0 +1,58 @@
+//! Every limit of Clarence stands here. Sizes in bytes unless the name says otherwise.
+
+/// One mebibyte.
+pub const MIB: u64 = 1024 * 1024;
+
+/// Longest object key, in bytes of UTF-8 (as S3 has it).
+pub const OBJECT_KEY_BYTES_MAX: usize = 1024;
+/// Shortest and longest bucket name.
+pub const BUCKET_NAME_LEN: std::ops::RangeInclusive<usize> = 3..=63;
+/// Largest object of a single PUT and largest part of a multipart upload.
+pub const PART_BYTES_MAX: u64 = 5 * 1024 * MIB;
+/// Smallest part of a multipart upload, the last one excepted.
+pub const PART_BYTES_MIN: u64 = 5 * MIB;
+/// Highest part number.
+pub const PARTS_MAX: u32 = 10_000;
+/// All user metadata of one object, names and values together.
+pub const USER_METADATA_BYTES_MAX: usize = 2 * 1024;
+/// Largest object whose sealed bytes lie in the catalog's row instead of in chunk files.
+pub const INLINE_BYTES_MAX: u64 = 32 * 1024;
+/// Plaintext carried by one chunk file: 512 frames.
+pub const CHUNK_PLAINTEXT_BYTES: u64 = 8 * MIB;
+/// Names in one DeleteObjects request and in one page of a listing.
+pub const KEYS_PER_REQUEST_MAX: usize = 1000;
+/// Largest XML body that is read before it is parsed.
+pub const XML_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Largest signed chunk of `aws-chunked` framing, which has to be held before its signature is known.
+pub const SIGNED_CHUNK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// All request headers together.
+pub const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// How far a request's signing time may be from ours, in milliseconds.
+pub const CLOCK_SKEW_MS_MAX: u64 = 15 * 60 * 1000;
+/// Longest life of a presigned URL, in seconds.
+pub const PRESIGN_SECONDS_MAX: u64 = 7 * 24 * 3600;
+/// Buckets of one tenant.
+pub const BUCKETS_PER_TENANT_MAX: usize = 10_000;
+/// Connections that are served at once.
+pub const CONNECTIONS_MAX: usize = 4096;
+
+/// Catalog: longest key.
+pub const ROW_KEY_BYTES_MAX: usize = 2 * 1024;
+/// Catalog: largest value.
+pub const ROW_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// Catalog: largest commit.
+pub const COMMIT_BYTES_MAX: usize = 1024 * 1024;
+/// Catalog: most mutations in one commit.
+pub const COMMIT_MUTATIONS_MAX: usize = 1000;
+/// Catalog: most rows in one page of a scan.
+pub const SCAN_ROWS_MAX: usize = 1000;
+/// Catalog: most requests that share one sync.
+pub const BATCH_REQUESTS_MAX: usize = 512;
+/// Catalog: most bytes that share one sync.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a site may take over one durable write before it counts as away, in milliseconds.
+pub const SITE_DEADLINE_MS: u64 = 5_000;
+/// How long a deleted chunk is kept for readers that are still on it, in milliseconds.
+pub const CHUNK_GRACE_MS: u64 = 3_600_000;
+/// How old a chunk without an owner must be before it is swept, in milliseconds.
+pub const ORPHAN_AGE_MS: u64 = 24 * 3_600_000;
