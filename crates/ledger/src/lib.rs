@@ -1,1 +1,21 @@
-//! (being written)
+//! The ledger: what is written down before anything is done. An act is described by [`Fields`], which are
+//! committed to by a hiding [`Commitment`]; the commitment goes into a public Merkle tree as a [`Leaf`],
+//! the values stay in a sealed opening. [`Entry`] is prepared and not yet durable; [`Receipt`] is the proof
+//! that it is durable, and whoever unwraps a key or releases a byte demands one.
+//!
+//! Never here: keys that open data, the catalog, the network. The core does no I/O; only [`publish`] and
+//! [`verify`] touch files, through `host::files`.
+//!
+//! Reading order: [`kind`], [`fields`], [`entry`], [`tree`], [`tile`], [`note`], [`keys`], [`publish`],
+//! [`verify`].
+
+pub mod entry;
+pub mod fields;
+pub mod kind;
+pub mod record;
+pub mod tree;
+
+pub use entry::{Entry, LEAF_BYTES, Leaf, Receipt, row_key};
+pub use fields::{Commitment, Fields};
+pub use kind::Kind;
+pub use record::opening::OpeningError;
