@@ -1,1 +1,29 @@
-//! (being written)
+//! Who asks: AWS Signature Version 4 for S3, in headers and in presigned queries, and the `aws-chunked`
+//! framing of request bodies. [`verify`] is the only place where a [`Caller`] comes from, so that a
+//! request whose signature was not checked cannot reach a decision.
+//!
+//! Pure: no I/O, no clock, no randomness. Never here: where secrets are kept, what a caller may do, and
+//! the hashing of whole bodies (the store hashes while it streams).
+//!
+//! Reading order: [`request`] (what a request presents), [`verify`](mod@verify) (the check),
+//! [`chunks`] and [`chunked`] (bodies), [`error`] (what a refused client is told).
+
+mod canonical;
+pub mod chunked;
+pub mod chunks;
+mod encoding;
+pub mod error;
+mod header;
+pub mod key;
+mod presigned;
+pub mod request;
+mod scope;
+mod time;
+mod verify;
+
+pub use chunks::ChunkSignatures;
+pub use error::{Answer, AuthnError};
+pub use key::{SecretKey, SigningKey};
+pub use request::{PayloadHash, Presented, RequestHead, present};
+pub use scope::DateStamp;
+pub use verify::{Caller, Credential, Verified, verify, verify_with};

@@ -1,0 +1,83 @@
+//! The credential scope: `access-key/20130524/lu-1/s3/aws4_request`.
+
+use crate::error::{AuthnError, Place, quotable};
+use crate::time::SigningTime;
+use std::fmt;
+use words::AccessKeyId;
+
+/// The day of a scope, `YYYYMMDD`: with the access key, what a cache of signing keys is keyed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DateStamp([u8; 8]);
+
+impl DateStamp {
+    /// Reads eight decimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 8] = text.as_bytes().try_into().ok()?;
+        bytes.iter().all(u8::is_ascii_digit).then_some(Self(bytes))
+    }
+    /// The eight digits.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for DateStamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(f, "{}", char::from(*byte)))
+    }
+}
+
+/// Who signed, for which day, region and service.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    pub access_key: AccessKeyId,
+    pub date: DateStamp,
+    pub region: String,
+}
+
+impl Scope {
+    /// Reads the five fields. The region is compared later, by whoever knows ours.
+    pub fn parse(credential: &str, place: Place, time: &SigningTime) -> Result<Self, AuthnError> {
+        let malformed = |why: String| AuthnError::malformed(place, why);
+        let fields: Vec<&str> = credential.split('/').collect();
+        let [key, date, region, service, end] = fields.as_slice() else {
+            return Err(malformed(
+                "the Credential must be access-key/YYYYMMDD/region/s3/aws4_request".to_owned(),
+            ));
+        };
+        let stamp = DateStamp::parse(date)
+            .filter(|_| *date == time.day())
+            .ok_or_else(|| {
+                malformed(format!(
+                    "the credential date {} is not the day of the request",
+                    quotable(date)
+                ))
+            })?;
+        if *service != "s3" {
+            return Err(malformed(format!(
+                "incorrect service '{}'; this endpoint belongs to 's3'",
+                quotable(service)
+            )));
+        }
+        if *end != "aws4_request" {
+            return Err(malformed(
+                "the Credential must end in aws4_request".to_owned(),
+            ));
+        }
+        let access_key = AccessKeyId::parse(key).map_err(|_| AuthnError::UnknownAccessKey)?;
+        Ok(Self {
+            access_key,
+            date: stamp,
+            region: (*region).to_owned(),
+        })
+    }
+
+    /// The scope without the key, as it stands in strings to sign.
+    pub fn text(&self) -> String {
+        format!("{}/{}/s3/aws4_request", self.date, self.region)
+    }
+}

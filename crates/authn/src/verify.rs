@@ -1,0 +1,156 @@
+//! The check: the signature a request presents against the one its key makes.
+
+use crate::canonical::string_to_sign;
+use crate::chunks::ChunkSignatures;
+use crate::error::AuthnError;
+use crate::key::{SecretKey, SigningKey};
+use crate::request::{PayloadHash, Presented};
+use words::{AccessKeyId, TenantId, UnixMillis};
+
+/// What is on record about an access key, beside its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credential {
+    /// Whose key it is.
+    pub tenant: TenantId,
+    /// Whether an operator has stopped it. A stopped key still proves who asks; the decision then says no.
+    pub suspended: bool,
+    /// When it ends, if it ends.
+    pub not_after: Option<UnixMillis>,
+}
+
+impl Credential {
+    /// A key that is in force and has no end.
+    #[must_use]
+    pub const fn active(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            suspended: false,
+            not_after: None,
+        }
+    }
+}
+
+/// Proof that a request was signed by a key on record. Made only by [`verify`] and [`verify_with`];
+/// not `Clone`, so that one request is decided once.
+pub struct Caller {
+    access_key: AccessKeyId,
+    credential: Credential,
+    request_digest: [u8; 32],
+    method: String,
+    raw_path: String,
+}
+
+impl Caller {
+    /// The tenant on whose behalf the request comes.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.credential.tenant
+    }
+    /// The key that signed.
+    #[must_use]
+    pub const fn access_key(&self) -> &AccessKeyId {
+        &self.access_key
+    }
+    /// What is on record about the key.
+    #[must_use]
+    pub const fn credential(&self) -> &Credential {
+        &self.credential
+    }
+    /// SHA-256 of the canonical request: method, path, query, signed headers and payload word.
+    #[must_use]
+    pub const fn request_digest(&self) -> &[u8; 32] {
+        &self.request_digest
+    }
+    /// The method that was signed.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+    /// The path that was signed, as it was sent. It can hold personal data: not for logs.
+    #[must_use]
+    pub fn raw_path(&self) -> &str {
+        &self.raw_path
+    }
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Caller({} of {})",
+            self.access_key, self.credential.tenant
+        )
+    }
+}
+
+/// A request that is believed.
+#[derive(Debug)]
+pub struct Verified {
+    /// Who asks.
+    pub caller: Caller,
+    /// What the signature says about the body. A hash is still to be compared with the body.
+    pub payload: PayloadHash,
+    /// What checks the chunks of a body in signed framing.
+    pub chunks: Option<ChunkSignatures>,
+}
+
+/// Checks region, time and signature with the secret of the key that the request names.
+pub fn verify(
+    presented: Presented,
+    secret: &SecretKey,
+    credential: Credential,
+    now: UnixMillis,
+    region: &str,
+) -> Result<Verified, AuthnError> {
+    presented.admit(now, region)?;
+    let key = SigningKey::derive(secret, presented.date(), region);
+    verify_with(presented, &key, credential, now)
+}
+
+/// Like [`verify`], with a signing key that was derived before. The region is the key's.
+pub fn verify_with(
+    presented: Presented,
+    key: &SigningKey,
+    credential: Credential,
+    now: UnixMillis,
+) -> Result<Verified, AuthnError> {
+    presented.admit(now, key.region())?;
+    if key.date() != presented.date() {
+        return Err(AuthnError::WrongSigningKey);
+    }
+    let scope = presented.scope.text();
+    let request_digest = presented
+        .digests
+        .iter()
+        .flatten()
+        .find(|digest| {
+            let text = string_to_sign(&presented.time.stamp, &scope, digest);
+            key.signed(text.as_bytes(), &presented.signature)
+        })
+        .copied()
+        .ok_or(AuthnError::Mismatch)?;
+    let signed_chunks = matches!(
+        presented.payload,
+        PayloadHash::SignedChunks | PayloadHash::SignedChunksTrailer
+    );
+    let chunks = signed_chunks.then(|| {
+        ChunkSignatures::new(
+            key.clone(),
+            presented.time.stamp,
+            scope,
+            &presented.signature,
+        )
+    });
+    let caller = Caller {
+        access_key: presented.scope.access_key,
+        credential,
+        request_digest,
+        method: presented.method,
+        raw_path: presented.raw_path,
+    };
+    Ok(Verified {
+        caller,
+        payload: presented.payload,
+        chunks,
+    })
+}
