@@ -1,1 +1,21 @@
-//! (being written)
+//! S3 over HTTP: the door through which unmodified clients come.
+//!
+//! One road: a connection is accepted (`serve`), a request's head is read and its sender identified
+//! (`door`), what we do not offer is refused (`unsupported`), its body is unframed and checked (`body`),
+//! s3s reads the rest into typed operations, and one verb is asked of the [`Backend`] with the
+//! [`authn::Caller`], which it takes by value (`verbs`).
+//!
+//! Never here: a secret, a key, a decision who may, a path on a disk. s3s checks no signature and sees no
+//! body of an object; what it is given is unsigned and plain (docs/decisions/0004-s3-door.md).
+
+pub mod backend;
+pub mod config;
+pub mod ops;
+pub mod serve;
+pub mod tls;
+
+pub use backend::{Backend, Identified, ObjectHead, Refusal};
+pub use config::{Config, TRACING_DIRECTIVE};
+pub use ops::{Ops, Readiness, Seen};
+pub use serve::serve;
+pub use tls::{Tls, TlsError};

@@ -1,0 +1,186 @@
+//! What stands behind the door: the verbs of the store and the vault's check of who asks.
+
+use async_trait::async_trait;
+use authn::{Caller, ChunkSignatures, PayloadHash, RequestHead};
+use store::api::{
+    BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
+    ListedUpload, ObjectInfo, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
+};
+use store::error::StoreError;
+use words::{BucketName, ObjectKey, VersionId};
+
+/// A request whose signature was checked.
+#[derive(Debug)]
+pub struct Identified {
+    /// Who asks. Every verb takes it by value, so one request reaches one verb.
+    pub caller: Caller,
+    /// What the signature says about the body.
+    pub payload: PayloadHash,
+    /// What checks the chunks of a body in signed framing.
+    pub chunks: Option<ChunkSignatures>,
+}
+
+/// A request that was not believed; the denial is recorded already.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The S3 error code.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What the client is told; plain text.
+    pub message: String,
+    /// The region the client should use, where the code calls for it.
+    pub region: Option<String>,
+}
+
+/// What HEAD answers.
+#[derive(Debug, Clone)]
+pub struct ObjectHead {
+    /// The object.
+    pub info: ObjectInfo,
+    /// First and last byte (included) if a range or part was asked for.
+    pub range: Option<(u64, u64)>,
+    /// Length of what GET would send.
+    pub length: u64,
+}
+
+/// The node as the door sees it: [`identify`](Backend::identify) first, then one verb with its caller.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Checks who signed the request; records the denial itself when it refuses.
+    async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal>;
+
+    /// ListBuckets.
+    async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketInfo>, StoreError>;
+    /// CreateBucket.
+    async fn create_bucket(&self, caller: Caller, bucket: BucketName) -> Result<(), StoreError>;
+    /// HeadBucket, and the authorisation of every question about a bucket's settings.
+    async fn head_bucket(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+    ) -> Result<BucketInfo, StoreError>;
+    /// DeleteBucket.
+    async fn delete_bucket(&self, caller: Caller, bucket: &BucketName) -> Result<(), StoreError>;
+    /// ListObjects and ListObjectsV2.
+    async fn list_objects(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        asked: ListAsked,
+    ) -> Result<ListPage, StoreError>;
+
+    /// GetObject.
+    async fn get_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<ObjectOut, StoreError>;
+    /// HeadObject.
+    async fn head_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<ObjectHead, StoreError>;
+    /// PutObject.
+    async fn put_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: PutAsked,
+        body: BodyIn,
+    ) -> Result<PutDone, StoreError>;
+    /// DeleteObject.
+    async fn delete_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        conditions: Conditions,
+    ) -> Result<(), StoreError>;
+    /// DeleteObjects; the answers come in the order of the keys.
+    async fn delete_objects(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError>;
+    /// CopyObject.
+    async fn copy_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: CopyAsked,
+    ) -> Result<PutDone, StoreError>;
+
+    /// CreateMultipartUpload.
+    async fn create_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: UploadAsked,
+    ) -> Result<VersionId, StoreError>;
+    /// UploadPart.
+    #[allow(clippy::too_many_arguments)] // one per noun of the S3 operation
+    async fn upload_part(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        number: u32,
+        asked: PutAsked,
+        body: BodyIn,
+    ) -> Result<PutDone, StoreError>;
+    /// UploadPartCopy.
+    async fn upload_part_copy(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        number: u32,
+        asked: PartCopyAsked,
+    ) -> Result<PutDone, StoreError>;
+    /// CompleteMultipartUpload.
+    async fn complete_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        asked: CompleteAsked,
+    ) -> Result<PutDone, StoreError>;
+    /// AbortMultipartUpload.
+    async fn abort_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+    ) -> Result<(), StoreError>;
+    /// ListParts: those after a number, and whether more follow.
+    async fn list_parts(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        after: u32,
+        max: usize,
+    ) -> Result<(Vec<ListedPart>, bool), StoreError>;
+    /// ListMultipartUploads, and whether more follow.
+    async fn list_uploads(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        asked: ListAsked,
+    ) -> Result<(Vec<ListedUpload>, bool), StoreError>;
+}

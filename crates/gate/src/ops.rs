@@ -1,0 +1,37 @@
+//! What the door asks the node about itself, and tells it about finished requests.
+
+use std::time::Duration;
+
+/// Whether the node serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It serves.
+    Ready,
+    /// Its keys are not open; it serves nothing but health.
+    Sealed,
+    /// It cannot serve for the reason given, which an operator reads.
+    NotReady(String),
+}
+
+/// One finished request. No name, key or bucket is in it, so that it may be counted and logged.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// The operation's kind: `GET object`, `PUT bucket`, …
+    pub verb: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// Time from the request's head to the answer's head.
+    pub took: Duration,
+}
+
+/// The node's own affairs.
+pub trait Ops: Send + Sync + 'static {
+    /// Whether the node serves. Called for every request: it must be quick.
+    fn readiness(&self) -> Readiness;
+    /// The metrics in Prometheus' text format.
+    fn metrics(&self) -> String;
+    /// Counts a finished request.
+    fn seen(&self, request: Seen) {
+        let _ = request;
+    }
+}
