@@ -134,9 +134,10 @@ struct Body {
 
 impl Body {
     fn flags(&self) -> u8 {
-        u8::from(self.segment_count > 1) * FLAG_MULTI_SEGMENT
-            | u8::from(self.guest_encrypted) * FLAG_GUEST_ENCRYPTED
-            | u8::from(self.shred_group) * FLAG_SHRED_GROUP
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        flag(self.segment_count > 1, FLAG_MULTI_SEGMENT)
+            | flag(self.guest_encrypted, FLAG_GUEST_ENCRYPTED)
+            | flag(self.shred_group, FLAG_SHRED_GROUP)
     }
 
     /// The record up to its MAC.
@@ -271,6 +272,17 @@ impl ClaimedRecord {
     #[must_use]
     pub fn wrap_context(&self) -> WrapContext {
         self.body.kek.wrap_context(self.body.place.version)
+    }
+    /// The version that the record is said to be of. To be used for nothing but the entry in the ledger and
+    /// the place that [`Self::prove`] then checks.
+    #[must_use]
+    pub const fn version(&self) -> VersionId {
+        self.body.place.version
+    }
+    /// The length that the object is said to have: the upper bound that a grant writes down.
+    #[must_use]
+    pub const fn plain_bytes(&self) -> u64 {
+        self.body.plain_bytes
     }
     /// Checks the MAC in constant time, and that the record is the one of the object that was asked for.
     pub fn prove(&self, key: &ObjectKey, place: &ObjectPlace) -> Result<ObjectRecord, RecordError> {
