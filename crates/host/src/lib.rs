@@ -4,6 +4,7 @@
 //!
 //! Never here: networking, and anything that knows what the bytes mean.
 
+pub mod blocks;
 pub mod files;
 mod real;
 
