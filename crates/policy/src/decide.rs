@@ -1,0 +1,249 @@
+//! The decision and its two tokens.
+
+use crate::action::{Action, Resource};
+use crate::facts::question;
+use crate::set::Policies;
+use authn::Caller;
+use cedar_policy::Decision;
+use words::UnixMillis;
+
+/// Proof that a caller may do one action on one resource. Made only by [`Policies::decide`]; not
+/// `Clone`: it is used up by the act it permits.
+#[derive(Debug)]
+pub struct Permit {
+    caller: Caller,
+    action: Action,
+    resource: Resource,
+    at: UnixMillis,
+    policies: Vec<String>,
+    policy_digest: [u8; 32],
+}
+
+impl Permit {
+    /// Who may.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+    /// What they may do.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+    /// To what.
+    #[must_use]
+    pub const fn resource(&self) -> &Resource {
+        &self.resource
+    }
+    /// When it was decided.
+    #[must_use]
+    pub const fn at(&self) -> UnixMillis {
+        self.at
+    }
+    /// Ids of the policies that permitted it, sorted.
+    #[must_use]
+    pub fn policies(&self) -> &[String] {
+        &self.policies
+    }
+    /// Digest of all policies that were in force.
+    #[must_use]
+    pub const fn policy_digest(&self) -> &[u8; 32] {
+        &self.policy_digest
+    }
+    /// Gives up the permit; the caller can be decided upon again (the source and the target of a copy).
+    #[must_use]
+    pub fn into_caller(self) -> Caller {
+        self.caller
+    }
+}
+
+/// Why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The thing is another tenant's, or nobody's.
+    NotOwner,
+    /// An operator has stopped the key.
+    KeySuspended,
+    /// The key has ended.
+    KeyExpired,
+    /// No policy permits it.
+    NoPolicy,
+    /// The question could not be put, or a policy could not be evaluated. For operators: it means that
+    /// something here is broken.
+    Diagnostic(String),
+}
+
+impl Reason {
+    /// One word for the ledger.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::NotOwner => "not-owner",
+            Self::KeySuspended => "key-suspended",
+            Self::KeyExpired => "key-expired",
+            Self::NoPolicy => "no-policy",
+            Self::Diagnostic(_) => "diagnostic",
+        }
+    }
+}
+
+/// How a denial is shown to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// 404: what is another tenant's does not exist for this one.
+    NotFound,
+    /// 403.
+    Forbidden,
+}
+
+impl Show {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::Forbidden => 403,
+        }
+    }
+    /// The S3 error code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "NoSuchBucket",
+            Self::Forbidden => "AccessDenied",
+        }
+    }
+}
+
+/// A decision that says no. It holds the caller, because the denial is recorded too.
+#[derive(Debug)]
+pub struct Denial {
+    caller: Box<Caller>,
+    action: Action,
+    resource: Resource,
+    at: UnixMillis,
+    reason: Reason,
+    policy_digest: [u8; 32],
+}
+
+impl Denial {
+    /// Who may not.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+    /// What they wanted to do.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+    /// To what.
+    #[must_use]
+    pub const fn resource(&self) -> &Resource {
+        &self.resource
+    }
+    /// When it was decided.
+    #[must_use]
+    pub const fn at(&self) -> UnixMillis {
+        self.at
+    }
+    /// Why not.
+    #[must_use]
+    pub const fn reason(&self) -> &Reason {
+        &self.reason
+    }
+    /// What the client may see of it.
+    #[must_use]
+    pub const fn show(&self) -> Show {
+        match self.reason {
+            Reason::NotOwner if self.resource.bucket.is_some() => Show::NotFound,
+            _ => Show::Forbidden,
+        }
+    }
+    /// Digest of all policies that were in force.
+    #[must_use]
+    pub const fn policy_digest(&self) -> &[u8; 32] {
+        &self.policy_digest
+    }
+    /// The caller, to be decided upon again (the next key of a DeleteObjects, the other half of a copy).
+    #[must_use]
+    pub fn into_caller(self) -> Caller {
+        *self.caller
+    }
+}
+
+impl Policies {
+    /// Decides whether the caller may do `action` on `resource` at `now`. Whatever is not a clean
+    /// permission is a denial.
+    pub fn decide(
+        &self,
+        caller: Caller,
+        action: Action,
+        resource: Resource,
+        now: UnixMillis,
+    ) -> Result<Permit, Denial> {
+        let policy_digest = *self.digest();
+        match self.ask(&caller, action, &resource, now) {
+            Ok(policies) => Ok(Permit {
+                caller,
+                action,
+                resource,
+                at: now,
+                policies,
+                policy_digest,
+            }),
+            Err(reason) => Err(Denial {
+                caller: Box::new(caller),
+                action,
+                resource,
+                at: now,
+                reason,
+                policy_digest,
+            }),
+        }
+    }
+
+    /// The ids of the permitting policies, or why not.
+    fn ask(
+        &self,
+        caller: &Caller,
+        action: Action,
+        resource: &Resource,
+        now: UnixMillis,
+    ) -> Result<Vec<String>, Reason> {
+        let question = question(&self.names, &self.schema, caller, action, resource, now)
+            .map_err(Reason::Diagnostic)?;
+        let answer =
+            self.authorizer
+                .is_authorized(&question.request, &self.set, &question.entities);
+        if let Some(error) = answer.diagnostics().errors().next() {
+            return Err(Reason::Diagnostic(error.to_string()));
+        }
+        let mut policies: Vec<String> = answer
+            .diagnostics()
+            .reason()
+            .map(ToString::to_string)
+            .collect();
+        policies.sort_unstable();
+        match answer.decision() {
+            Decision::Allow if !policies.is_empty() => Ok(policies),
+            Decision::Allow => Err(Reason::Diagnostic("permitted by no policy".to_owned())),
+            Decision::Deny => Err(reason(&policies, caller, resource)),
+        }
+    }
+}
+
+/// Names a denial by the policies that forbid, which come before ownership: a stopped key learns nothing
+/// about what exists.
+fn reason(forbidding: &[String], caller: &Caller, resource: &Resource) -> Reason {
+    let by = |name: &str| forbidding.iter().any(|id| id == name);
+    if by("key-suspended") {
+        Reason::KeySuspended
+    } else if by("key-expired") {
+        Reason::KeyExpired
+    } else if resource.owner == caller.tenant() {
+        Reason::NoPolicy
+    } else {
+        Reason::NotOwner
+    }
+}
