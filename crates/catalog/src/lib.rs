@@ -1,1 +1,10 @@
-//! (being written)
+//! Facts in an ordered transactional store. An engine is small ([`Engine`]); every engine passes one
+//! conformance suite and is checked against a model.
+//!
+//! Never here: what a row means, keys, plaintext.
+
+mod engine;
+mod outcome;
+
+pub use engine::{Commit, Engine, KeyRange, Mutation, Order, Precondition, ReadError, Row};
+pub use outcome::{Committed, Outcome, Refused, Sites};
