@@ -1,0 +1,16 @@
+//! Keys that wrap keys do not lend themselves to the sealing functions, not even through a bound.
+use seal::{BucketKey, Key, ObjectKey, Wraps};
+
+fn lend(bucket: &BucketKey) -> &Key {
+    bucket.as_ref()
+}
+
+fn through_a_bound<P: Wraps<ObjectKey>>(parent: &P) -> &Key {
+    parent.key(todo!())
+}
+
+fn forged<P: Wraps<ObjectKey>>(parent: &P) -> &Key {
+    parent.key(seal::key::held::Pass)
+}
+
+fn main() {}
