@@ -1,6 +1,6 @@
 //! Share files on disk: each in its party's own folder, readable by its owner only.
 
-use crate::record::{SHARE_FILE_BYTES_MAX, ShareError, ShareFile};
+use crate::record::{Custody, CustodyError, SHARE_FILE_BYTES_MAX, ShareError, ShareFile};
 use host::files;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,16 @@ use zeroize::Zeroizing;
 
 /// The name of a share file in its party's folder.
 pub const SHARE_FILE_NAME: &str = "share.clarence";
+/// The name of the record of custody in a site's folder.
+pub const CUSTODY_FILE_NAME: &str = "custody.json";
+/// No record of custody is longer than this.
+const CUSTODY_BYTES_MAX: u64 = 64 * 1024;
 
-/// Why a share file could not be written or read.
+/// Why a file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The disk refused.
-    #[error("the share file {} could not be {verb}: {source}", path.display())]
+    #[error("the file {} could not be {verb}: {source}", path.display())]
     Io {
         /// What was being done.
         verb: &'static str,
@@ -24,7 +28,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// There is no such file.
-    #[error("there is no share file at {}", .0.display())]
+    #[error("there is no file at {}", .0.display())]
     Missing(PathBuf),
     /// The file is there and is not a valid share.
     #[error("{}: {source}", path.display())]
@@ -34,6 +38,17 @@ pub enum FileError {
         /// What is wrong with it.
         source: ShareError,
     },
+    /// The record of custody is there and is not valid.
+    #[error("{}: {source}", path.display())]
+    Custody {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CustodyError,
+    },
+    /// The record of custody that lies there is of another root, or newer.
+    #[error("{} already holds a record of custody of another root or of a newer epoch; nothing was written", .0.display())]
+    Newer(PathBuf),
     /// Another share lies there, which would be lost.
     #[error("{} already holds another share; nothing was written; move it to a safe place first", .0.display())]
     Occupied(PathBuf),
@@ -55,25 +70,25 @@ pub fn write_share(folder: &Path, share: &ShareFile) -> Result<PathBuf, FileErro
         let path = path.to_owned();
         move |source| FileError::Io { verb, path, source }
     };
-    let there = files::read(&path, SHARE_FILE_BYTES_MAX)
-        .map_err(io("read", &path))?
-        .map(Zeroizing::new);
-    if let Some(there) = there {
-        let replaceable = match ShareFile::parse(&there) {
-            Ok(old) => {
-                old.ceremony() == share.ceremony()
-                    && (old.epoch() < share.epoch() || *old.to_text() == *text)
-            }
-            Err(_) => false,
-        };
-        if !replaceable {
-            return Err(FileError::Occupied(path));
-        }
+    if files::stat(&path).map_err(io("read", &path))?.is_some() && !may_replace(&path, share)? {
+        return Err(FileError::Occupied(path));
     }
     let own = path.parent().unwrap_or(folder);
     files::make_folder(own, 0o700).map_err(io("written", &path))?;
     files::write_durable(&path, text.as_bytes(), 0o600).map_err(io("written", &path))?;
     Ok(path)
+}
+
+/// Whether what lies at `path` is the same share, or an older one of the same root and party.
+fn may_replace(path: &Path, share: &ShareFile) -> Result<bool, FileError> {
+    match load_share(path) {
+        Ok(there) if there.ceremony() != share.ceremony() || there.party() != share.party() => {
+            Ok(false)
+        }
+        Ok(there) => Ok(there.epoch() < share.epoch() || *there.to_text() == *share.to_text()),
+        Err(FileError::Io { verb, path, source }) => Err(FileError::Io { verb, path, source }),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Reads a share from a file, or from the party's folder that holds it.
@@ -101,4 +116,56 @@ pub fn load_share(path: &Path) -> Result<ShareFile, FileError> {
         }
     };
     ShareFile::parse(&bytes).map_err(|source| FileError::Share { path, source })
+}
+
+/// Writes the record of custody to `<folder>/custody.json`, durably. It never goes back to an older epoch,
+/// because the shares that a new dealing made worthless would then be taken again.
+pub fn write_custody(folder: &Path, custody: &Custody) -> Result<PathBuf, FileError> {
+    let path = folder.join(CUSTODY_FILE_NAME);
+    match load_custody(folder) {
+        Err(FileError::Missing(_)) => {}
+        // A damaged record is public and can be had elsewhere: writing it again is how it heals.
+        Err(FileError::Custody {
+            source: CustodyError::Text(_) | CustodyError::Field(_),
+            ..
+        }) => {}
+        Err(error) => return Err(error),
+        Ok(there) if there == *custody => return Ok(path),
+        Ok(there) if there.ceremony() == custody.ceremony() && there.epoch() < custody.epoch() => {}
+        Ok(_) => return Err(FileError::Newer(path)),
+    }
+    let text = custody.to_json().map_err(|source| FileError::Custody {
+        path: path.clone(),
+        source,
+    })?;
+    let io = |source| FileError::Io {
+        verb: "written",
+        path: path.clone(),
+        source,
+    };
+    files::make_folder(folder, 0o700).map_err(io)?;
+    files::write_durable(&path, text.as_bytes(), 0o600).map_err(io)?;
+    Ok(path)
+}
+
+/// Reads the record of custody from a site's folder.
+pub fn load_custody(folder: &Path) -> Result<Custody, FileError> {
+    let path = folder.join(CUSTODY_FILE_NAME);
+    let bad = |why: &str| CustodyError::Text(why.to_owned());
+    let parsed = match files::read(&path, CUSTODY_BYTES_MAX) {
+        Ok(None) => return Err(FileError::Missing(path)),
+        Ok(Some(bytes)) => match std::str::from_utf8(&bytes) {
+            Ok(text) => Custody::from_json(text),
+            Err(_) => Err(bad("it is not text")),
+        },
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(bad("it is too long")),
+        Err(source) => {
+            return Err(FileError::Io {
+                verb: "read",
+                path,
+                source,
+            });
+        }
+    };
+    parsed.map_err(|source| FileError::Custody { path, source })
 }

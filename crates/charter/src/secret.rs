@@ -1,20 +1,20 @@
 //! The root secret and the value that tells whether one has the right one.
 
 use crate::derive::{CryptoFault, hkdf_sha512};
+use crate::shamir::{Value, blank};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use words::{CloudId, hex};
-use zeroize::Zeroizing;
 
 /// The secret that everything in one cloud hangs from. It is wiped when dropped, cannot be cloned and is
 /// never shown. Hold it as briefly as the work allows.
-pub struct RootSecret(Zeroizing<[u8; 32]>);
+pub struct RootSecret(Value);
 
 impl RootSecret {
     /// Takes the 32 bytes; the caller wipes its own copy.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        let mut own = Zeroizing::new([0; 32]);
+        let mut own = blank();
         own.copy_from_slice(bytes);
         Self(own)
     }

@@ -12,8 +12,14 @@ use zeroize::Zeroizing;
 /// Bytes of the secret and of each share.
 pub(crate) const SECRET_BYTES: usize = 32;
 
-/// One share without its names: the point `x` and the polynomials' values there.
-pub(crate) type Value = Zeroizing<[u8; SECRET_BYTES]>;
+/// A secret, or one share without its names: the polynomials' values at one point. It lies on the heap, so
+/// that moving it never leaves a copy behind, and is wiped when dropped.
+pub(crate) type Value = Box<Zeroizing<[u8; SECRET_BYTES]>>;
+
+/// A value to be filled in place.
+pub(crate) fn blank() -> Value {
+    Box::new(Zeroizing::new([0; SECRET_BYTES]))
+}
 
 type Term = DefaultShare<IdentifierGf256, IdentifierGf256>;
 
@@ -86,9 +92,7 @@ pub(crate) fn split(
         left: coefficients.iter(),
         misused: false,
     };
-    let mut values: Vec<Value> = (0..parties)
-        .map(|_| Zeroizing::new([0; SECRET_BYTES]))
-        .collect();
+    let mut values: Vec<Value> = (0..parties).map(|_| blank()).collect();
     // The polynomial is kept here and not inside the library's convenience call, so that it can be wiped.
     let mut polynomial = Zeroizing::new(<Vec<Term> as Polynomial<Term>>::create(degree_and_one));
     for (position, byte) in secret.iter().enumerate() {
@@ -125,7 +129,7 @@ pub(crate) fn combine<'a>(
         .collect();
     let points = Zeroizing::new(points);
     let joined = Zeroizing::new(Gf256::combine_bytes(&*points).map_err(SharingError::Shape)?);
-    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    let mut secret = blank();
     if joined.len() != SECRET_BYTES {
         return Err(SharingError::Length);
     }

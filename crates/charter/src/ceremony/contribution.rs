@@ -45,13 +45,13 @@ impl fmt::Debug for Commitment {
 }
 
 /// 32 bytes of entropy and 32 bytes of blinding. Wiped when dropped, never shown.
-pub struct Contribution(Zeroizing<[u8; 64]>);
+pub struct Contribution(Box<Zeroizing<[u8; 64]>>);
 
 impl Contribution {
     /// Draws a contribution from this machine.
     #[must_use]
     pub fn draw(host: &Host) -> Self {
-        Self(Zeroizing::new(host.random()))
+        Self(Box::new(Zeroizing::new(host.random())))
     }
     /// Draws one for every party of a charter: for rehearsals and for development, where no party is
     /// there to bring its own.
@@ -65,7 +65,7 @@ impl Contribution {
     /// Takes 32 bytes of entropy followed by 32 bytes of blinding; the caller wipes its own copy.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 64]) -> Self {
-        let mut own = Zeroizing::new([0; 64]);
+        let mut own = Box::new(Zeroizing::new([0; 64]));
         own.copy_from_slice(bytes);
         Self(own)
     }

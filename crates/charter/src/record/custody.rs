@@ -252,6 +252,9 @@ impl Custody {
     }
 
     pub(super) fn from_text(text: &CustodyText) -> Result<Self, CustodyError> {
+        if text.format != CUSTODY_FORMAT {
+            return Err(CustodyError::Format(text.format));
+        }
         let mut holders = Vec::with_capacity(text.holders.len());
         for holder in &text.holders {
             let digest = hex::decode_array(&holder.digest)

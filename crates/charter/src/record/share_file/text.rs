@@ -6,7 +6,7 @@ use crate::charter::CharterDigest;
 use crate::derive::sha512_256;
 use crate::record::custody::{CeremonyId, Custody, Holder, ShareDigest};
 use crate::secret::KeyCheck;
-use crate::shamir::SECRET_BYTES;
+use crate::shamir::{SECRET_BYTES, blank};
 use std::fmt::Write as _;
 use std::str::FromStr;
 use words::{CloudId, PartyName, hex};
@@ -203,7 +203,7 @@ fn fields(body: &str) -> Result<ShareFile, ShareError> {
         let (x, party) = t.split_once(' ')?;
         Some((decimal::<u8>(x)?, PartyName::parse(party).ok()?))
     })?;
-    let mut share = Zeroizing::new([0; SECRET_BYTES]);
+    let mut share = blank();
     for half in share.chunks_mut(SECRET_BYTES / 2) {
         lines.take("share", |t| read_groups(t, half))?;
     }
