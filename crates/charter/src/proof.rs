@@ -83,3 +83,66 @@ fn rebuilds<'a>(
     };
     Ok(root.key_check(cloud)? == expected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ProofError, prove};
+    use crate::record::{CeremonyId, Custody, Holder, ShareFile};
+    use crate::secret::RootSecret;
+    use crate::shamir::{SECRET_BYTES, coefficients_needed, split};
+    use crate::{Charter, ShareDigest};
+    use words::CloudId;
+
+    /// Three shares dealt with one threshold while the record says another.
+    fn outcome(dealt: u8, said: u8) -> Result<(u32, u32), ProofError> {
+        let (charter, cloud) = (Charter::default(), CloudId::from_bytes([1; 16]));
+        let root = RootSecret::from_bytes(&[42; SECRET_BYTES]);
+        let coefficients: Vec<u8> = (0..coefficients_needed(dealt))
+            .map(|n| n as u8 * 3 + 1)
+            .collect();
+        let values = split(root.expose(), dealt, 3, &coefficients).unwrap();
+        let blank = |(x, party): (u8, &words::PartyName)| Holder {
+            party: party.clone(),
+            x,
+            digest: ShareDigest::from_bytes([0; 32]),
+        };
+        let mut custody = Custody {
+            cloud,
+            cloud_name: "lu".to_owned(),
+            ceremony: CeremonyId::from_bytes([2; 16]),
+            epoch: 1,
+            charter: charter.digest(),
+            threshold: said,
+            key_check: root.key_check(cloud).unwrap(),
+            holders: (1..).zip(charter.parties()).map(blank).collect(),
+        };
+        for (index, value) in values.iter().enumerate() {
+            let holder = custody.holders[index].clone();
+            custody.holders[index].digest = custody.digest_of(&holder.party, holder.x, value);
+        }
+        let file = |(holder, value): (&Holder, _)| {
+            ShareFile::new(custody.clone(), holder.party.clone(), holder.x, value).unwrap()
+        };
+        let shares: Vec<ShareFile> = custody.holders.iter().zip(values).map(file).collect();
+        let proof = prove(&shares, said, cloud, custody.key_check)?;
+        Ok((proof.sets_that_rebuild, proof.sets_that_fail))
+    }
+
+    #[test]
+    fn a_right_dealing_is_proven_whole() {
+        assert_eq!(outcome(2, 2), Ok((3, 3)));
+        assert_eq!(outcome(3, 3), Ok((1, 3)));
+    }
+
+    #[test]
+    fn negative_control_a_dealing_that_needs_more_is_found_out() {
+        let names = vec!["ctie".to_owned(), "luxconnect".to_owned()];
+        assert_eq!(outcome(3, 2), Err(ProofError::DoesNotRebuild(names)));
+    }
+
+    #[test]
+    fn negative_control_a_dealing_that_needs_fewer_is_found_out() {
+        let names = vec!["ctie".to_owned(), "luxconnect".to_owned()];
+        assert_eq!(outcome(2, 3), Err(ProofError::RebuildsTooEarly(names)));
+    }
+}
