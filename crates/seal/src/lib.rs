@@ -7,7 +7,7 @@
 //!
 //! Never here: I/O, a clock, randomness (salts and fresh keys are handed in), or a second cipher suite.
 //!
-//! Reading order: [`cobblestone`], [`key`], [`wrap`], [`object_key`], [`writer`], [`record`].
+//! Reading order: [`cobblestone`], [`key`], [`mod@wrap`], [`object_key`], [`writer`], [`record`].
 
 mod cipher;
 pub mod cobblestone;

@@ -165,3 +165,28 @@ impl Drop for SealedWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{NonZeroUsize, ObjectKey, PART_BYTES_MAX, SealedWriter, SegmentContext, TooLong};
+    use words::{BucketId, TenantId, VersionId};
+
+    #[test]
+    fn a_segment_ends_at_its_limit() {
+        let context = SegmentContext {
+            tenant: TenantId::from_bytes([1; 16]),
+            bucket: BucketId::from_bytes([2; 16]),
+            version: VersionId::from_bytes([3; 16]),
+            segment_no: 0,
+        };
+        let key = ObjectKey::fresh([4; 32]);
+        let mut writer = SealedWriter::new(&key, &context, [5; 24], NonZeroUsize::MIN);
+        writer.plain_bytes = PART_BYTES_MAX - 1;
+        assert!(
+            writer
+                .push(&mut &b"1"[..])
+                .is_ok_and(|piece| piece.is_none())
+        );
+        assert_eq!(writer.push(&mut &b"2"[..]).err(), Some(TooLong));
+    }
+}

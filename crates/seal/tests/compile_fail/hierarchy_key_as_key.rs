@@ -5,10 +5,6 @@ fn lend(bucket: &BucketKey) -> &Key {
     bucket.as_ref()
 }
 
-fn through_a_bound<P: Wraps<ObjectKey>>(parent: &P) -> &Key {
-    parent.key(todo!())
-}
-
 fn forged<P: Wraps<ObjectKey>>(parent: &P) -> &Key {
     parent.key(seal::key::held::Pass)
 }
