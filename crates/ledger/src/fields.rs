@@ -7,13 +7,17 @@
 use crate::kind::Kind;
 use crate::record::opening::{self, FIELD_BYTES_MAX, OpeningError};
 use crate::tree::{Hash, sha256};
-use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Prk};
+use aws_lc_rs::hmac;
+use std::ops::Range;
 use words::{BucketId, SiteId, TenantId, UnixMillis, VersionId};
 use zeroize::Zeroizing;
 
 /// Length of one field's salt: 128 bits keep a guess from being checked, and with them a field of up to 32
 /// bytes fits into one block of SHA-256.
 pub const SALT_BYTES: usize = 16;
+
+/// Most fields of unknown tags: with the known ones this stays below what [`salts`] can salt (1,020).
+const UNKNOWN_MAX: usize = 256;
 
 const SALT_LABEL: &[u8] = b"clarence/v1/ledger/salts";
 const COMMITMENT_LABEL: &[u8] = b"clarence/v1/ledger/commitment";
@@ -125,16 +129,33 @@ impl Value for Vec<SiteId> {
     }
 }
 
-fn put_field(out: &mut Vec<u8>, tag: u16, value: &impl Value) {
-    out.extend_from_slice(&tag.to_be_bytes());
-    let at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    value.put(out);
-    // A value that is too long is cut rather than lost: the entry must be written in any case.
-    out.truncate(at + 4 + FIELD_BYTES_MAX);
-    let length = u32::try_from(out.len() - at - 4).unwrap_or(u32::MAX);
-    if let Some(place) = out.get_mut(at..at + 4) {
-        place.copy_from_slice(&length.to_be_bytes());
+/// Encoded fields, and where each value lies in them.
+struct Encoded {
+    bytes: Vec<u8>,
+    places: Vec<(u16, Range<usize>)>,
+}
+
+impl Encoded {
+    fn put(&mut self, tag: u16, value: &impl Value) {
+        self.bytes.extend_from_slice(&tag.to_be_bytes());
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        value.put(&mut self.bytes);
+        // A value that is too long is cut rather than refused: the entry must be written in any case.
+        self.bytes.truncate(at + 4 + FIELD_BYTES_MAX);
+        let end = self.bytes.len();
+        let length = u32::try_from(end - at - 4).unwrap_or(u32::MAX);
+        if let Some(place) = self.bytes.get_mut(at..at + 4) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
+        self.places.push((tag, at + 4..end));
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        let value = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+        self.places
+            .iter()
+            .map(move |(tag, range)| (*tag, value(range)))
     }
 }
 
@@ -171,15 +192,16 @@ macro_rules! fields {
                 }
             }
 
-            fn encode(&self) -> Vec<u8> {
-                let mut out = Vec::with_capacity(512);
-                put_field(&mut out, 1, &self.kind);
-                put_field(&mut out, 2, &self.time);
+            fn encode(&self) -> Encoded {
+                let mut out =
+                    Encoded { bytes: Vec::with_capacity(512), places: Vec::with_capacity(24) };
+                out.put(1, &self.kind);
+                out.put(2, &self.time);
                 $(if let Some(value) = &self.$name {
-                    put_field(&mut out, $tag, value);
+                    out.put($tag, value);
                 })*
                 for (tag, value) in &self.unknown.0 {
-                    put_field(&mut out, *tag, &Raw(value));
+                    out.put(*tag, &Raw(value));
                 }
                 out
             }
@@ -190,6 +212,7 @@ macro_rules! fields {
                         let found = <$type as Value>::take(value);
                         self.$name = Some(found.ok_or(OpeningError::Value(stringify!($name)))?);
                     })*
+                    _ if self.unknown.0.len() == UNKNOWN_MAX => return Err(OpeningError::TooMany),
                     other => self.unknown.0.push((other, value.to_vec())),
                 }
                 Ok(())
@@ -276,28 +299,34 @@ fields! {
     reason: String = 28;
 }
 
-struct SaltBytes(usize);
-
-impl KeyType for SaltBytes {
-    fn len(&self) -> usize {
-        self.0
+/// The salts of `count` fields, one after the other: HKDF-Expand with SHA-512 (RFC 5869 section 2.3) under
+/// the entry key. Written out because the library's own call can fail and a commitment must not.
+fn salts(entry_key: &[u8; 32], count: usize) -> Zeroizing<Vec<u8>> {
+    let key = hmac::Key::new(hmac::HMAC_SHA512, entry_key);
+    let wanted = count * SALT_BYTES;
+    let mut salts = Zeroizing::new(Vec::with_capacity(wanted.next_multiple_of(64)));
+    let mut block: Option<hmac::Tag> = None;
+    for counter in 1..=u8::MAX {
+        if salts.len() >= wanted {
+            break;
+        }
+        let mut context = hmac::Context::with_key(&key);
+        if let Some(before) = &block {
+            context.update(before.as_ref());
+        }
+        context.update(SALT_LABEL);
+        context.update(&[counter]);
+        let tag = context.sign();
+        salts.extend_from_slice(tag.as_ref());
+        block = Some(tag);
     }
-}
-
-/// The salts of `count` fields, one after the other.
-fn salts(entry_key: &[u8; 32], count: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let mut salts = Zeroizing::new(vec![0; count * SALT_BYTES]);
-    let prk = Prk::new_less_safe(HKDF_SHA512, entry_key);
-    prk.expand(&[SALT_LABEL], SaltBytes(salts.len()))
-        .ok()?
-        .fill(&mut salts)
-        .ok()?;
-    Some(salts)
+    salts.truncate(wanted);
+    salts
 }
 
 /// The hash of one field under its salt, which the commitment is made of and which one field can be
 /// disclosed against.
-fn field_hash(salt: &[u8], tag: u16, value: &[u8]) -> Hash {
+pub(crate) fn field_hash(salt: &[u8], tag: u16, value: &[u8]) -> Hash {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
     sha256(&[
         &[FIELD_LABEL],
@@ -308,33 +337,38 @@ fn field_hash(salt: &[u8], tag: u16, value: &[u8]) -> Hash {
     ])
 }
 
-fn commitment_of(hashes: &[u8]) -> Commitment {
+pub(crate) fn commitment_of(hashes: &[u8]) -> Commitment {
     Commitment(sha256(&[COMMITMENT_LABEL, hashes]))
 }
 
-/// The hashes of all encoded fields, one after the other.
-fn field_hashes(entry_key: &[u8; 32], encoded: &[u8]) -> Option<Vec<u8>> {
-    let fields = opening::fields(encoded).ok()?;
-    let salts = salts(entry_key, fields.len())?;
-    let mut hashes = Vec::with_capacity(fields.len() * 32);
-    for ((tag, value), salt) in fields.iter().zip(salts.chunks_exact(SALT_BYTES)) {
-        hashes.extend_from_slice(&field_hash(salt, *tag, value));
+/// Gives every field with its salt, in order.
+pub(crate) fn salted(
+    fields: &Fields,
+    entry_key: &[u8; 32],
+    mut each: impl FnMut(&[u8; SALT_BYTES], u16, &[u8]),
+) {
+    let encoded = fields.encode();
+    let salts = salts(entry_key, encoded.places.len());
+    for ((tag, value), salt) in encoded.fields().zip(salts.as_chunks::<SALT_BYTES>().0) {
+        each(salt, tag, value);
     }
-    Some(hashes)
 }
 
 impl Fields {
     /// Commits to these fields under a fresh entry key.
     #[must_use]
     pub fn commit(&self, entry_key: &[u8; 32]) -> Commitment {
-        let hashes = field_hashes(entry_key, &self.encode());
-        commitment_of(&hashes.unwrap_or_default())
+        let mut hashes = Vec::with_capacity(24 * 32);
+        salted(self, entry_key, |salt, tag, value| {
+            hashes.extend_from_slice(&field_hash(salt, tag, value));
+        });
+        commitment_of(&hashes)
     }
 
     /// The plaintext of the opening, to be sealed by the vault: the entry key and every field.
     #[must_use]
     pub fn opening(&self, entry_key: &[u8; 32]) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(opening::encode(entry_key, &self.encode()))
+        Zeroizing::new(opening::encode(entry_key, &self.encode().bytes))
     }
 
     /// Reads an opening: the fields and the entry key. The caller compares [`Fields::commit`] with the leaf.

@@ -3,19 +3,32 @@
 //! the values stay in a sealed opening. [`Entry`] is prepared and not yet durable; [`Receipt`] is the proof
 //! that it is durable, and whoever unwraps a key or releases a byte demands one.
 //!
-//! Never here: keys that open data, the catalog, the network. The core does no I/O; only [`publish`] and
-//! [`verify`] touch files, through `host::files`.
+//! Never here: keys that open data, the catalog, the network. The core does no I/O; only [`mod@publish`]
+//! and [`mod@verify`] touch files, through `host::files`.
 //!
-//! Reading order: [`kind`], [`fields`], [`entry`], [`tree`], [`tile`], [`note`], [`keys`], [`publish`],
-//! [`verify`].
+//! Reading order: [`kind`], [`fields`], [`entry`], [`tree`], [`tile`], [`note`], [`keys`], [`folder`],
+//! [`mod@publish`], [`mod@verify`], [`disclose`].
 
+pub mod disclose;
 pub mod entry;
 pub mod fields;
+pub mod folder;
+pub mod keys;
 pub mod kind;
+pub mod note;
+pub mod publish;
 pub mod record;
+mod resume;
+pub mod tile;
 pub mod tree;
+pub mod verify;
 
+pub use disclose::Disclosure;
 pub use entry::{Entry, LEAF_BYTES, Leaf, Receipt, row_key};
 pub use fields::{Commitment, Fields};
+pub use keys::{LogKeys, VerifierKeys};
 pub use kind::Kind;
+pub use note::Checkpoint;
+pub use publish::Publisher;
 pub use record::opening::OpeningError;
+pub use verify::{Relation, Trust, Verified, compare_folders, verify};

@@ -7,8 +7,8 @@ use words::wire::{Reader, WireError, Writer};
 const VERSION: u8 = 1;
 /// Longest value of one field.
 pub const FIELD_BYTES_MAX: usize = 16 * 1024;
-/// Most fields of one entry: what one HKDF-Expand with SHA-512 can salt is 1,020; this is far below.
-pub const FIELDS_MAX: usize = 200;
+/// Most fields of one entry, of tags known and unknown.
+pub const FIELDS_MAX: usize = 512;
 
 /// Why an opening could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

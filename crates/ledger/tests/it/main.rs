@@ -1,0 +1,2 @@
+//! The ledger from outside.
+mod cost;
