@@ -38,13 +38,22 @@ impl ListQuery {
     /// Everything under `prefix`, a full page of it.
     #[must_use]
     pub fn under(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), max: KEYS_PER_REQUEST_MAX, ..Self::default() }
+        Self {
+            prefix: prefix.to_owned(),
+            max: KEYS_PER_REQUEST_MAX,
+            ..Self::default()
+        }
     }
 }
 
 impl fmt::Debug for ListQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ListQuery(prefix of {} bytes, max {})", self.prefix.len(), self.max)
+        write!(
+            f,
+            "ListQuery(prefix of {} bytes, max {})",
+            self.prefix.len(),
+            self.max
+        )
     }
 }
 
@@ -85,7 +94,12 @@ pub struct ListPage {
 
 impl fmt::Debug for ListPage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ListPage({} items, truncated {})", self.items.len(), self.truncated)
+        write!(
+            f,
+            "ListPage({} items, truncated {})",
+            self.items.len(),
+            self.truncated
+        )
     }
 }
 

@@ -54,7 +54,10 @@ impl Caches {
     /// Half of the memory goes to nodes of runs, half to deltas.
     pub(crate) fn new(bytes: usize) -> Self {
         let half = (bytes / 2).max(1);
-        Self { nodes: bounded(half, 24 * 1024, 4), views: bounded(half, 64 * 1024, 1) }
+        Self {
+            nodes: bounded(half, 24 * 1024, 4),
+            views: bounded(half, 64 * 1024, 1),
+        }
     }
     pub(crate) fn node(&self, key: &NodeKey) -> Option<Arc<Node>> {
         self.nodes.get(key)
@@ -95,9 +98,12 @@ where
         .weight_capacity(bytes as u64)
         .build();
     match options {
-        Ok(options) => {
-            Cache::with_options(options, ByWeight, DefaultHashBuilder::default(), DefaultLifecycle::default())
-        }
+        Ok(options) => Cache::with_options(
+            options,
+            ByWeight,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        ),
         Err(_) => Cache::with_weighter(items, bytes as u64, ByWeight),
     }
 }

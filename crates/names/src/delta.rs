@@ -24,7 +24,12 @@ pub fn put_delta(
 /// The delta of a DELETE: from its commit on, `name` is not in the bucket's listing. Deleting what is not
 /// there is allowed. The salt is 24 fresh random bytes.
 #[must_use]
-pub fn delete_delta(key: &IndexKey, bucket: BucketId, name: &ObjectKey, salt: [u8; 24]) -> Mutation {
+pub fn delete_delta(
+    key: &IndexKey,
+    bucket: BucketId,
+    name: &ObjectKey,
+    salt: [u8; 24],
+) -> Mutation {
     sealed(key, bucket, name, None, salt)
 }
 

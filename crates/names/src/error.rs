@@ -6,7 +6,9 @@ use words::BucketId;
 #[derive(Debug, thiserror::Error)]
 pub enum NamesError {
     /// The catalog did not answer a read.
-    #[error("the catalog could not be read for the names of a bucket; nothing was changed, try again: {0}")]
+    #[error(
+        "the catalog could not be read for the names of a bucket; nothing was changed, try again: {0}"
+    )]
     Read(#[from] catalog::ReadError),
     /// A sealed row does not open under the bucket's index key, or is not a row that this build reads.
     #[error(
@@ -33,7 +35,9 @@ pub enum NamesError {
         what: &'static str,
     },
     /// Another worker folds the same bucket and has taken over.
-    #[error("another worker folds the names of bucket {bucket}; this one has stopped and left nothing half done")]
+    #[error(
+        "another worker folds the names of bucket {bucket}; this one has stopped and left nothing half done"
+    )]
     TakenOver {
         /// The bucket.
         bucket: BucketId,

@@ -49,7 +49,11 @@ impl Index {
     }
 
     /// Folds every delta and merges all runs into one, however little there is to do.
-    pub async fn compact(&self, key: &IndexKey, bucket: BucketId) -> Result<FoldReport, NamesError> {
+    pub async fn compact(
+        &self,
+        key: &IndexKey,
+        bucket: BucketId,
+    ) -> Result<FoldReport, NamesError> {
         let _one = self.stripe(&self.folding, bucket).lock().await;
         let mut worker = Worker::begin(self, key, bucket).await?;
         worker.sweep().await?;
@@ -72,7 +76,11 @@ pub(crate) fn pick(runs: &[RunRecord], fan_out: usize) -> Option<Range<usize>> {
     // Levels never fall from newer to older runs, so runs of one level are neighbours.
     let mut start = 0;
     while let Some(first) = runs.get(start) {
-        let same = runs.iter().skip(start).take_while(|run| run.level == first.level).count();
+        let same = runs
+            .iter()
+            .skip(start)
+            .take_while(|run| run.level == first.level)
+            .count();
         if same >= fan_out {
             return Some(start..start + same);
         }
@@ -91,9 +99,19 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    async fn begin(index: &'a Index, key: &'a IndexKey, bucket: BucketId) -> Result<Self, NamesError> {
+    async fn begin(
+        index: &'a Index,
+        key: &'a IndexKey,
+        bucket: BucketId,
+    ) -> Result<Self, NamesError> {
         let read = index.read_manifest(key, bucket).await?;
-        let mut worker = Self { index, key, bucket, read, report: FoldReport::default() };
+        let mut worker = Self {
+            index,
+            key,
+            bucket,
+            read,
+            report: FoldReport::default(),
+        };
         if !worker.read.manifest.building.is_empty() {
             worker.take_over().await?;
         }
@@ -112,7 +130,10 @@ impl<'a> Worker<'a> {
         let since = self.index.host.now();
         let mut manifest = self.read.manifest.clone();
         for id in std::mem::take(&mut manifest.building) {
-            manifest.garbage.push(Garbage { since, what: What::Unfinished(id) });
+            manifest.garbage.push(Garbage {
+                since,
+                what: What::Unfinished(id),
+            });
         }
         self.save(manifest).await
     }
@@ -120,14 +141,17 @@ impl<'a> Worker<'a> {
     /// Makes one level-0 run of the oldest deltas, if there are at least `enough`; says whether it did.
     pub(crate) async fn fold_deltas(&mut self, enough: usize) -> Result<bool, NamesError> {
         let mut deltas = self.collect(enough).await?;
-        let Some(newest) = deltas.last().map(|delta| delta.position).filter(|_| deltas.len() >= enough) else {
+        let Some(newest) = deltas.last().map(|delta| delta.position) else {
             return Ok(false);
         };
         self.report.deltas += deltas.len() as u64;
         keep_newest(&mut deltas);
         let mut writer = self.claim().await?;
         let keep_tombstones = !self.read.manifest.runs.is_empty();
-        for delta in deltas.iter().filter(|delta| keep_tombstones || delta.facts.is_some()) {
+        for delta in deltas
+            .iter()
+            .filter(|delta| keep_tombstones || delta.facts.is_some())
+        {
             writer.push(&delta.name, delta.facts.as_ref());
             self.write_if_full(&mut writer).await?;
         }
@@ -138,34 +162,54 @@ impl<'a> Worker<'a> {
         if let Some(run) = run {
             manifest.runs.insert(0, run);
         }
-        manifest.garbage.push(Garbage { since: self.index.host.now(), what: What::Deltas(newest) });
+        manifest.garbage.push(Garbage {
+            since: self.index.host.now(),
+            what: What::Deltas(newest),
+        });
         self.save(manifest).await?;
         Ok(true)
     }
 
-    /// The oldest deltas after the watermark; none if the first look shows fewer than `enough`.
+    /// The oldest deltas after the watermark; none if they are fewer than `enough`.
     async fn collect(&self, enough: usize) -> Result<Vec<Delta>, NamesError> {
         let most = self.index.tuning.fold_deltas_max;
         let mut deltas: Vec<Delta> = Vec::new();
         let mut after = self.read.manifest.watermark;
         while deltas.len() < most {
             let limit = SCAN_ROWS_MAX.min(most - deltas.len());
-            let found = self.index.scan_deltas(self.key, self.bucket, after, limit).await?;
+            let found = self
+                .index
+                .scan_deltas(self.key, self.bucket, after, limit)
+                .await?;
             let full = found.len() == limit;
             deltas.extend(found);
             after = deltas.last().map(|delta| delta.position).or(after);
-            if !full || (deltas.len() < enough && deltas.len() == most) {
+            if !full {
                 break;
             }
+        }
+        if deltas.len() < enough {
+            deltas.clear();
         }
         Ok(deltas)
     }
 
     /// Merges neighbouring runs into one of the next level.
     async fn merge(&mut self, group: Range<usize>) -> Result<(), NamesError> {
-        let runs = self.read.manifest.runs.get(group.clone()).unwrap_or_default().to_vec();
+        let runs = self
+            .read
+            .manifest
+            .runs
+            .get(group.clone())
+            .unwrap_or_default()
+            .to_vec();
         let with_oldest = group.end == self.read.manifest.runs.len();
-        let level = runs.iter().map(|run| run.level).max().unwrap_or(0).saturating_add(1);
+        let level = runs
+            .iter()
+            .map(|run| run.level)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1);
         let mut writer = self.claim().await?;
         let opener = self.index.opener(self.key, self.bucket, false);
         let mut merge = Merge::new(opener, &[], None, &runs);
@@ -201,17 +245,32 @@ impl<'a> Worker<'a> {
     }
 
     /// The manifest with `merged` in the place of the runs it was made of.
-    fn replaced(&self, id: RunId, runs: &[RunRecord], merged: Option<RunRecord>) -> Result<Manifest, NamesError> {
+    fn replaced(
+        &self,
+        id: RunId,
+        runs: &[RunRecord],
+        merged: Option<RunRecord>,
+    ) -> Result<Manifest, NamesError> {
         let mut manifest = self.unclaimed(id);
         let gone = |run: &RunRecord| runs.iter().any(|input| input.id == run.id);
-        let at = manifest.runs.iter().position(gone).ok_or(NamesError::TakenOver { bucket: self.bucket })?;
+        let at = manifest
+            .runs
+            .iter()
+            .position(gone)
+            .ok_or(NamesError::TakenOver {
+                bucket: self.bucket,
+            })?;
         manifest.runs.retain(|run| !gone(run));
         if let Some(merged) = merged {
             manifest.runs.insert(at, merged);
         }
         let since = self.index.host.now();
-        let garbage = runs.iter().map(|run| What::Run(run.id, run.pages, run.fences));
-        manifest.garbage.extend(garbage.map(|what| Garbage { since, what }));
+        let garbage = runs
+            .iter()
+            .map(|run| What::Run(run.id, run.pages, run.fences));
+        manifest
+            .garbage
+            .extend(garbage.map(|what| Garbage { since, what }));
         Ok(manifest)
     }
 
@@ -249,7 +308,10 @@ impl<'a> Worker<'a> {
                 let salt = self.index.host.random();
                 let value = sealing::seal(self.key, self.bucket, place, salt, &node.plain);
                 let key = rows::node(self.bucket, node.kind, writer.id(), node.number);
-                mutations.push(Mutation::Put { key, value: value.into() });
+                mutations.push(Mutation::Put {
+                    key,
+                    value: value.into(),
+                });
             }
             self.report.pages += mutations.len() as u64;
             self.commit(vec![self.standing()], mutations).await?;
@@ -261,10 +323,22 @@ impl<'a> Worker<'a> {
     pub(crate) async fn save(&mut self, mut manifest: Manifest) -> Result<(), NamesError> {
         manifest.generation = self.read.manifest.generation.saturating_add(1);
         let salt = self.index.host.random();
-        let value = sealing::seal(self.key, self.bucket, Place::Manifest, salt, &manifest.encode());
-        let put = Mutation::Put { key: rows::manifest(self.bucket), value: value.into() };
+        let value = sealing::seal(
+            self.key,
+            self.bucket,
+            Place::Manifest,
+            salt,
+            &manifest.encode(),
+        );
+        let put = Mutation::Put {
+            key: rows::manifest(self.bucket),
+            value: value.into(),
+        };
         let version = self.commit(vec![self.standing()], vec![put]).await?;
-        self.read = Read { manifest, version: Some(version) };
+        self.read = Read {
+            manifest,
+            version: Some(version),
+        };
         Ok(())
     }
 
@@ -285,11 +359,19 @@ impl<'a> Worker<'a> {
     ) -> Result<u64, NamesError> {
         let bucket = self.bucket;
         let op = OpId::from_bytes(self.index.host.random());
-        let request = Commit { op, preconditions, mutations, entries: Vec::new() };
+        let request = Commit {
+            op,
+            preconditions,
+            mutations,
+            entries: Vec::new(),
+        };
         match self.index.engine.commit(request).await {
             Outcome::Committed(committed) => Ok(committed.version()),
             Outcome::Conflict { .. } => Err(NamesError::TakenOver { bucket }),
-            Outcome::Refused(why) => Err(NamesError::Commit { bucket, why: why.to_string() }),
+            Outcome::Refused(why) => Err(NamesError::Commit {
+                bucket,
+                why: why.to_string(),
+            }),
             Outcome::Unknown(why) => match self.index.engine.lookup(op).await? {
                 Some(version) => Ok(version),
                 None => Err(NamesError::Commit { bucket, why }),

@@ -29,7 +29,14 @@ impl Index {
     /// An index over a catalog, with so much memory for what it has opened.
     #[must_use]
     pub fn new(engine: Arc<dyn Engine>, host: Host, cache_bytes: usize) -> Self {
-        Self::with_tuning(engine, host, Tuning { cache_bytes, ..Tuning::default() })
+        Self::with_tuning(
+            engine,
+            host,
+            Tuning {
+                cache_bytes,
+                ..Tuning::default()
+            },
+        )
     }
 
     /// An index with measures of its own, for tests and benches.

@@ -38,8 +38,13 @@ impl Index {
         let mut starts = 1;
         loop {
             let (read, view) = self.sight(key, bucket).await?;
-            match self.list_at(key, bucket, query, &read.manifest, &view).await {
-                Err(NamesError::Missing { .. }) if starts < STARTS_MAX && self.moved(key, bucket, &read).await? => {
+            match self
+                .list_at(key, bucket, query, &read.manifest, &view)
+                .await
+            {
+                Err(NamesError::Missing { .. })
+                    if starts < STARTS_MAX && self.moved(key, bucket, &read).await? =>
+                {
                     starts += 1;
                 }
                 done => return done,
@@ -50,7 +55,10 @@ impl Index {
     /// Whether the bucket has no object, as far as its listing goes. The commit that deletes a bucket must
     /// guard itself by the emptiness of the range of object records.
     pub async fn is_empty(&self, key: &IndexKey, bucket: BucketId) -> Result<bool, NamesError> {
-        let one = ListQuery { max: 1, ..ListQuery::default() };
+        let one = ListQuery {
+            max: 1,
+            ..ListQuery::default()
+        };
         Ok(self.list(key, bucket, &one).await?.items.is_empty())
     }
 
@@ -63,7 +71,9 @@ impl Index {
         view: &View,
     ) -> Result<ListPage, NamesError> {
         let mut walk = Walk::new(query);
-        let Some(start) = walk.start() else { return Ok(walk.finish()) };
+        let Some(start) = walk.start() else {
+            return Ok(walk.finish());
+        };
         let opener = self.opener(key, bucket, true);
         let mut merge = Merge::new(opener, view.layers(), manifest.watermark, &manifest.runs);
         merge.seek(&start).await?;
@@ -80,7 +90,12 @@ impl Index {
         Ok(walk.finish())
     }
 
-    async fn moved(&self, key: &IndexKey, bucket: BucketId, read: &Read) -> Result<bool, NamesError> {
+    async fn moved(
+        &self,
+        key: &IndexKey,
+        bucket: BucketId,
+        read: &Read,
+    ) -> Result<bool, NamesError> {
         Ok(self.read_manifest(key, bucket).await?.version != read.version)
     }
 
@@ -89,7 +104,11 @@ impl Index {
     /// The manifest is read before the deltas to know where they begin, and again after them: deltas that
     /// a sweep removed in between are covered by the manifest of the second reading, because a sweep only
     /// removes what an earlier manifest covers. So the sight is whole without any clock or lock.
-    async fn sight(&self, key: &IndexKey, bucket: BucketId) -> Result<(Read, Arc<View>), NamesError> {
+    async fn sight(
+        &self,
+        key: &IndexKey,
+        bucket: BucketId,
+    ) -> Result<(Read, Arc<View>), NamesError> {
         let before = self.read_manifest(key, bucket).await?;
         let kept = self.caches.view(bucket);
         let mut view = match &kept {
@@ -120,19 +139,32 @@ impl Index {
 
     /// Reads the deltas that are newer than the view knows; says whether there were any. A long tail is
     /// read by one listing while others of the bucket wait for what it finds.
-    async fn extend(&self, key: &IndexKey, bucket: BucketId, view: &mut View) -> Result<bool, NamesError> {
-        let first = self.scan_deltas(key, bucket, view.last(), SCAN_ROWS_MAX).await?;
+    async fn extend(
+        &self,
+        key: &IndexKey,
+        bucket: BucketId,
+        view: &mut View,
+    ) -> Result<bool, NamesError> {
+        let first = self
+            .scan_deltas(key, bucket, view.last(), SCAN_ROWS_MAX)
+            .await?;
         if first.len() < SCAN_ROWS_MAX {
             let any = !first.is_empty();
             view.push(first);
             return Ok(any);
         }
         let _one = self.stripe(&self.extending, bucket).lock().await;
-        if let Some(kept) = self.caches.view(bucket).filter(|kept| kept.last() > view.last()) {
+        if let Some(kept) = self
+            .caches
+            .view(bucket)
+            .filter(|kept| kept.last() > view.last())
+        {
             *view = View::clone(&kept);
         }
         loop {
-            let found = self.scan_deltas(key, bucket, view.last(), SCAN_ROWS_MAX).await?;
+            let found = self
+                .scan_deltas(key, bucket, view.last(), SCAN_ROWS_MAX)
+                .await?;
             let full = found.len() == SCAN_ROWS_MAX;
             view.push(found);
             if !full {
@@ -151,39 +183,74 @@ impl Index {
         after: Option<crate::Position>,
         limit: usize,
     ) -> Result<Vec<Delta>, NamesError> {
-        let found = self.engine.scan(deltas_after(bucket, after), limit, Order::Ascending).await?;
+        let found = self
+            .engine
+            .scan(deltas_after(bucket, after), limit, Order::Ascending)
+            .await?;
         let opener = self.opener(key, bucket, false);
-        found.iter().map(|(row_key, row)| open_delta(&opener, row_key, row)).collect()
+        found
+            .iter()
+            .map(|(row_key, row)| open_delta(&opener, row_key, row))
+            .collect()
     }
 
-    pub(crate) const fn opener<'a>(&'a self, key: &'a IndexKey, bucket: BucketId, keep: bool) -> Opener<'a> {
-        Opener { engine: &*self.engine, caches: &self.caches, key, bucket, keep }
+    pub(crate) fn opener<'a>(
+        &'a self,
+        key: &'a IndexKey,
+        bucket: BucketId,
+        keep: bool,
+    ) -> Opener<'a> {
+        Opener {
+            engine: &*self.engine,
+            caches: &self.caches,
+            key,
+            bucket,
+            keep,
+        }
     }
 
     /// The manifest as it is now.
-    pub(crate) async fn read_manifest(&self, key: &IndexKey, bucket: BucketId) -> Result<Read, NamesError> {
+    pub(crate) async fn read_manifest(
+        &self,
+        key: &IndexKey,
+        bucket: BucketId,
+    ) -> Result<Read, NamesError> {
         let row = self.engine.get(&rows::manifest(bucket)).await?;
         self.open_manifest(key, bucket, row)
     }
 
     /// Opened on every listing although it could be kept: whoever cannot open it has no business with the
     /// pages that lie opened in memory.
-    fn open_manifest(&self, key: &IndexKey, bucket: BucketId, row: Option<Row>) -> Result<Read, NamesError> {
-        let Some(row) = row else { return Ok(Read::default()) };
-        let damaged = |why| NamesError::Damaged { bucket, what: Place::Manifest.what(), why };
+    fn open_manifest(
+        &self,
+        key: &IndexKey,
+        bucket: BucketId,
+        row: Option<Row>,
+    ) -> Result<Read, NamesError> {
+        let Some(row) = row else {
+            return Ok(Read::default());
+        };
+        let damaged = |why| NamesError::Damaged {
+            bucket,
+            what: Place::Manifest.what(),
+            why,
+        };
         let plain = sealing::open(key, bucket, Place::Manifest, &row.value).map_err(damaged)?;
         let manifest = Manifest::decode(&plain).map_err(|why| damaged(why.to_string()))?;
-        Ok(Read { manifest, version: Some(row.version) })
+        Ok(Read {
+            manifest,
+            version: Some(row.version),
+        })
     }
 }
 
 /// The range of a bucket's deltas after a position.
 pub(crate) fn deltas_after(bucket: BucketId, after: Option<crate::Position>) -> KeyRange {
-    let start = match after {
-        Some(position) => rows::just_after(rows::delta(bucket, &position)),
-        None => rows::deltas(bucket),
-    };
-    KeyRange { start, end: rows::after_prefix(&rows::deltas(bucket)) }
+    let range = KeyRange::prefix(&rows::deltas(bucket));
+    match after {
+        Some(position) => range.after(&rows::delta(bucket, &position)),
+        None => range,
+    }
 }
 
 fn open_delta(opener: &Opener<'_>, row_key: &[u8], row: &Row) -> Result<Delta, NamesError> {
@@ -192,6 +259,11 @@ fn open_delta(opener: &Opener<'_>, row_key: &[u8], row: &Row) -> Result<Delta, N
         .ok_or_else(|| opener.damaged(what, "its key has no position".to_owned()))?;
     let plain = sealing::open(opener.key, opener.bucket, Place::Delta, &row.value)
         .map_err(|why| opener.damaged(what, why))?;
-    let record = DeltaRecord::decode(&plain).map_err(|why| opener.damaged(what, why.to_string()))?;
-    Ok(Delta { name: record.name, position, facts: record.facts })
+    let record =
+        DeltaRecord::decode(&plain).map_err(|why| opener.damaged(what, why.to_string()))?;
+    Ok(Delta {
+        name: record.name,
+        position,
+        facts: record.facts,
+    })
 }

@@ -2,10 +2,10 @@
 
 use crate::api::NameFacts;
 use crate::error::NamesError;
+use crate::position::Position;
 use crate::record::RunRecord;
 use crate::run::{Opener, RunCursor};
 use crate::view::{Layer, LayerCursor};
-use crate::position::Position;
 use std::sync::Arc;
 
 enum Source {
@@ -42,9 +42,16 @@ impl<'a> Merge<'a> {
         watermark: Option<Position>,
         runs: &[RunRecord],
     ) -> Self {
-        let layers = layers.iter().map(|layer| Source::Layer(LayerCursor::new(layer, watermark)));
+        let layers = layers
+            .iter()
+            .map(|layer| Source::Layer(LayerCursor::new(layer, watermark)));
         let runs = runs.iter().map(|run| Source::Run(RunCursor::new(*run)));
-        Self { opener, sources: layers.chain(runs).collect(), name: Vec::new(), facts: None }
+        Self {
+            opener,
+            sources: layers.chain(runs).collect(),
+            name: Vec::new(),
+            facts: None,
+        }
     }
 
     /// Goes to the first name that is not less than `target`.
@@ -53,7 +60,8 @@ impl<'a> Merge<'a> {
             match source {
                 Source::Layer(cursor) => cursor.seek(target),
                 // What stands further on already stays where it is: a listing never seeks backwards.
-                Source::Run(cursor) if cursor.current().is_some_and(|(name, _)| name >= target) => {}
+                Source::Run(cursor) if cursor.current().is_some_and(|(name, _)| name >= target) => {
+                }
                 Source::Run(cursor) => cursor.seek(&self.opener, target).await?,
             }
         }
@@ -69,8 +77,12 @@ impl<'a> Merge<'a> {
                 least = Some((at, name));
             }
         }
-        let Some((least, _)) = least else { return Ok(false) };
-        let Some((name, facts)) = self.sources.get(least).and_then(Source::current) else { return Ok(false) };
+        let Some((least, _)) = least else {
+            return Ok(false);
+        };
+        let Some((name, facts)) = self.sources.get(least).and_then(Source::current) else {
+            return Ok(false);
+        };
         self.name.clear();
         self.name.extend_from_slice(name);
         self.facts = facts.copied();
@@ -80,8 +92,11 @@ impl<'a> Merge<'a> {
             }
             match source {
                 Source::Layer(cursor) => cursor.advance(),
-                Source::Run(cursor) if cursor.advance() => {}
-                Source::Run(cursor) => cursor.settle(&self.opener).await?,
+                Source::Run(cursor) => {
+                    if !cursor.advance() {
+                        cursor.settle(&self.opener).await?;
+                    }
+                }
             }
         }
         Ok(true)

@@ -43,7 +43,11 @@ impl Tally {
     }
     /// Takes off what lies in runs. Right to within one step, and exact once everything is folded.
     fn settle(&mut self, watermark: Option<Position>) {
-        while self.marks.front().is_some_and(|mark| Some(*mark) <= watermark) {
+        while self
+            .marks
+            .front()
+            .is_some_and(|mark| Some(*mark) <= watermark)
+        {
             self.marks.pop_front();
         }
         if self.last <= watermark {
@@ -69,7 +73,13 @@ impl Tallies {
     /// What waits has changed: the next question goes to the catalog.
     pub(crate) fn recount(&self, bucket: BucketId) {
         if let Some(kept) = self.0.get(&bucket) {
-            self.0.insert(bucket, Arc::new(Tally { counted: None, ..Tally::clone(&kept) }));
+            self.0.insert(
+                bucket,
+                Arc::new(Tally {
+                    counted: None,
+                    ..Tally::clone(&kept)
+                }),
+            );
         }
     }
     pub(crate) fn clear(&self) {
@@ -85,15 +95,27 @@ impl Index {
         let kept = self.tallies.0.get(&bucket);
         let refresh = Duration::from_millis(self.tuning.pending_refresh_ms);
         if let Some(kept) = &kept
-            && kept.counted.is_some_and(|counted| now.saturating_sub(counted) < refresh)
+            && kept
+                .counted
+                .is_some_and(|counted| now.saturating_sub(counted) < refresh)
         {
             return Ok(self.judge(kept));
         }
         let mut tally = kept.as_deref().cloned().unwrap_or_default();
         tally.settle(self.read_manifest(key, bucket).await?.manifest.watermark);
         while tally.count() < self.tuning.pending_max {
-            let found = self.engine.scan(deltas_after(bucket, tally.last), SCAN_ROWS_MAX, Order::Ascending).await?;
-            found.iter().filter_map(|(row_key, _)| rows::delta_position(row_key)).for_each(|at| tally.add(at));
+            let found = self
+                .engine
+                .scan(
+                    deltas_after(bucket, tally.last),
+                    SCAN_ROWS_MAX,
+                    Order::Ascending,
+                )
+                .await?;
+            found
+                .iter()
+                .filter_map(|(row_key, _)| rows::delta_position(row_key))
+                .for_each(|at| tally.add(at));
             if found.len() < SCAN_ROWS_MAX {
                 break;
             }

@@ -9,21 +9,25 @@ pub struct Position {
 }
 
 /// Longest place that fits.
-pub const POSITION_BYTES_MAX: usize = 24;
+pub const POSITION_BYTES_MAX: usize = 16;
 
 impl Position {
     /// Takes the bytes after the row's prefix; `None` if there are none or too many.
     #[must_use]
     pub fn from_bytes(found: &[u8]) -> Option<Self> {
         let mut bytes = [0; POSITION_BYTES_MAX];
-        let length = u8::try_from(found.len()).ok().filter(|length| *length > 0)?;
+        let length = u8::try_from(found.len())
+            .ok()
+            .filter(|length| *length > 0)?;
         bytes.get_mut(..found.len())?.copy_from_slice(found);
         Some(Self { bytes, length })
     }
     /// The bytes as they stand in the row's key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+        self.bytes
+            .get(..usize::from(self.length))
+            .unwrap_or_default()
     }
 }
 

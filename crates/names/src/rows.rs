@@ -42,7 +42,11 @@ pub(crate) fn deltas(bucket: BucketId) -> Vec<u8> {
 
 /// One delta's row.
 pub(crate) fn delta(bucket: BucketId, position: &Position) -> Vec<u8> {
-    Writer::bare().u8(DELTAS).raw(bucket.as_bytes()).raw(position.as_bytes()).finish()
+    Writer::bare()
+        .u8(DELTAS)
+        .raw(bucket.as_bytes())
+        .raw(position.as_bytes())
+        .finish()
 }
 
 /// The position in a delta's key.
@@ -57,12 +61,21 @@ pub(crate) fn runs(bucket: BucketId) -> Vec<u8> {
 
 /// The bucket's manifest.
 pub(crate) fn manifest(bucket: BucketId) -> Vec<u8> {
-    Writer::bare().u8(RUNS).raw(bucket.as_bytes()).u8(MANIFEST).finish()
+    Writer::bare()
+        .u8(RUNS)
+        .raw(bucket.as_bytes())
+        .u8(MANIFEST)
+        .finish()
 }
 
 /// The prefix of a run's nodes of one kind.
 pub(crate) fn nodes(bucket: BucketId, kind: NodeKind, run: RunId) -> Vec<u8> {
-    Writer::bare().u8(RUNS).raw(bucket.as_bytes()).u8(kind.tag()).raw(run.as_bytes()).finish()
+    Writer::bare()
+        .u8(RUNS)
+        .raw(bucket.as_bytes())
+        .u8(kind.tag())
+        .raw(run.as_bytes())
+        .finish()
 }
 
 /// One node of a run.

@@ -1,8 +1,8 @@
 //! Reading one run: from its root down to a page, and on from page to page.
 
+use crate::api::NameFacts;
 use crate::cache::{Caches, Node, NodeKey};
 use crate::error::NamesError;
-use crate::api::NameFacts;
 use crate::record::{Fences, Page, RunRecord};
 use crate::rows::{self, NodeKind};
 use crate::sealing::{self, Place};
@@ -25,15 +25,36 @@ pub(crate) struct Opener<'a> {
 
 impl Opener<'_> {
     /// A node of a run, from memory or from the catalog.
-    pub(crate) async fn node(&self, run: &RunRecord, kind: NodeKind, number: u32) -> Result<Arc<Node>, NamesError> {
-        let name = NodeKey { bucket: self.bucket, run: run.id, kind, number };
+    pub(crate) async fn node(
+        &self,
+        run: &RunRecord,
+        kind: NodeKind,
+        number: u32,
+    ) -> Result<Arc<Node>, NamesError> {
+        let name = NodeKey {
+            bucket: self.bucket,
+            run: run.id,
+            kind,
+            number,
+        };
         if let Some(node) = self.caches.node(&name) {
             return Ok(node);
         }
-        let row = self.engine.get(&rows::node(self.bucket, kind, run.id, number)).await?;
-        let row = row.ok_or(NamesError::Missing { bucket: self.bucket, what: kind.what() })?;
-        let plain = sealing::open(self.key, self.bucket, Place::Node(kind, run.id, number), &row.value)
-            .map_err(|why| self.damaged(kind.what(), why))?;
+        let row = self
+            .engine
+            .get(&rows::node(self.bucket, kind, run.id, number))
+            .await?;
+        let row = row.ok_or(NamesError::Missing {
+            bucket: self.bucket,
+            what: kind.what(),
+        })?;
+        let plain = sealing::open(
+            self.key,
+            self.bucket,
+            Place::Node(kind, run.id, number),
+            &row.value,
+        )
+        .map_err(|why| self.damaged(kind.what(), why))?;
         let node = match kind {
             NodeKind::Page => Page::decode(&plain).map(Node::Page),
             NodeKind::Fences => Fences::decode(&plain).map(Node::Fences),
@@ -46,7 +67,11 @@ impl Opener<'_> {
     }
 
     pub(crate) fn damaged(&self, what: &'static str, why: String) -> NamesError {
-        NamesError::Damaged { bucket: self.bucket, what, why }
+        NamesError::Damaged {
+            bucket: self.bucket,
+            what,
+            why,
+        }
     }
 }
 
@@ -61,7 +86,12 @@ pub(crate) struct RunCursor {
 impl RunCursor {
     /// A cursor that stands nowhere yet.
     pub(crate) const fn new(run: RunRecord) -> Self {
-        Self { run, page: None, number: 0, at: 0 }
+        Self {
+            run,
+            page: None,
+            number: 0,
+            at: 0,
+        }
     }
 
     fn open_page(&self) -> Option<&Page> {
@@ -77,7 +107,11 @@ impl RunCursor {
     }
 
     /// Goes to the first name that is not less than `target`.
-    pub(crate) async fn seek(&mut self, opener: &Opener<'_>, target: &[u8]) -> Result<(), NamesError> {
+    pub(crate) async fn seek(
+        &mut self,
+        opener: &Opener<'_>,
+        target: &[u8],
+    ) -> Result<(), NamesError> {
         if self.covers(target) {
             self.at = self.open_page().map_or(0, |page| page.find(target));
             return Ok(());
@@ -90,7 +124,9 @@ impl RunCursor {
 
     /// Whether the open page is the one that `target` would be found on, ahead of where the cursor stands.
     fn covers(&self, target: &[u8]) -> bool {
-        let Some(page) = self.open_page() else { return false };
+        let Some(page) = self.open_page() else {
+            return false;
+        };
         let last = page.len().checked_sub(1).and_then(|last| page.get(last));
         let here = page.get(self.at);
         matches!((here, last), (Some((here, _)), Some((last, _))) if here <= target && target <= last)

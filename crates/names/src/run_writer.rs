@@ -113,7 +113,9 @@ impl RunWriter {
                 let level = u8::try_from(at + 1).unwrap_or(u8::MAX);
                 self.levels.push(FencesBuilder::new(level, self.page_bytes));
             }
-            let Some(builder) = self.levels.get_mut(at) else { return };
+            let Some(builder) = self.levels.get_mut(at) else {
+                return;
+            };
             if builder.push(&fence, child) {
                 return;
             }
@@ -151,6 +153,10 @@ impl RunWriter {
 
     fn give(&mut self, kind: NodeKind, number: u32, plain: Vec<u8>) {
         self.ready_bytes += plain.len();
-        self.ready.push(PlainNode { kind, number, plain });
+        self.ready.push(PlainNode {
+            kind,
+            number,
+            plain,
+        });
     }
 }

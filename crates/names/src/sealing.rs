@@ -36,19 +36,29 @@ impl Place {
         match self {
             Self::Delta => context.u8(b'd').raw(bucket.as_bytes()),
             Self::Manifest => context.u8(b'm').raw(bucket.as_bytes()),
-            Self::Node(NodeKind::Page, run, number) => {
-                context.u8(b'p').raw(bucket.as_bytes()).raw(run.as_bytes()).u32(number)
-            }
-            Self::Node(NodeKind::Fences, run, number) => {
-                context.u8(b'f').raw(bucket.as_bytes()).raw(run.as_bytes()).u32(number)
-            }
+            Self::Node(NodeKind::Page, run, number) => context
+                .u8(b'p')
+                .raw(bucket.as_bytes())
+                .raw(run.as_bytes())
+                .u32(number),
+            Self::Node(NodeKind::Fences, run, number) => context
+                .u8(b'f')
+                .raw(bucket.as_bytes())
+                .raw(run.as_bytes())
+                .u32(number),
         }
         .finish()
     }
 }
 
 /// Seals a row's value.
-pub(crate) fn seal(key: &IndexKey, bucket: BucketId, place: Place, salt: [u8; 24], plain: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(
+    key: &IndexKey,
+    bucket: BucketId,
+    place: Place,
+    salt: [u8; 24],
+    plain: &[u8],
+) -> Vec<u8> {
     seal::seal_value(key, &place.context(bucket), salt, plain)
 }
 

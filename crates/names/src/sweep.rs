@@ -21,7 +21,10 @@ impl Worker<'_> {
     pub(crate) fn garbage_due(&self) -> usize {
         let now = self.index.host.now();
         let garbage = &self.read.manifest.garbage;
-        let due = garbage.iter().take_while(|item| item.since.plus(self.index.tuning.grace_ms) <= now).count();
+        let due = garbage
+            .iter()
+            .take_while(|item| item.since.plus(self.index.tuning.grace_ms) <= now)
+            .count();
         due.max(garbage.len().saturating_sub(GARBAGE_MAX))
     }
 
@@ -49,7 +52,8 @@ impl Worker<'_> {
 
     async fn sweep_run(&mut self, run: RunId, pages: u32, fences: u32) -> Result<(), NamesError> {
         let pages = (0..pages).map(|number| rows::node(self.bucket, NodeKind::Page, run, number));
-        let fences = (0..fences).map(|number| rows::node(self.bucket, NodeKind::Fences, run, number));
+        let fences =
+            (0..fences).map(|number| rows::node(self.bucket, NodeKind::Fences, run, number));
         let keys: Vec<_> = pages.chain(fences).collect();
         self.delete(keys).await
     }
@@ -57,20 +61,34 @@ impl Worker<'_> {
     async fn sweep_unfinished(&mut self, run: RunId) -> Result<(), NamesError> {
         for kind in [NodeKind::Page, NodeKind::Fences] {
             let prefix = rows::nodes(self.bucket, kind, run);
-            self.sweep_range(prefix.clone(), rows::after_prefix(&prefix), PAGES_PER_SCAN).await?;
+            self.sweep_range(prefix.clone(), rows::after_prefix(&prefix), PAGES_PER_SCAN)
+                .await?;
         }
         Ok(())
     }
 
     async fn sweep_deltas(&mut self, upto: &Position) -> Result<(), NamesError> {
         let end = rows::just_after(rows::delta(self.bucket, upto));
-        self.sweep_range(rows::deltas(self.bucket), end, SCAN_ROWS_MAX).await
+        self.sweep_range(rows::deltas(self.bucket), end, SCAN_ROWS_MAX)
+            .await
     }
 
-    async fn sweep_range(&mut self, mut start: Vec<u8>, end: Vec<u8>, step: usize) -> Result<(), NamesError> {
+    async fn sweep_range(
+        &mut self,
+        mut start: Vec<u8>,
+        end: Vec<u8>,
+        step: usize,
+    ) -> Result<(), NamesError> {
         loop {
-            let range = KeyRange { start: start.clone(), end: end.clone() };
-            let found = self.index.engine.scan(range, step, Order::Ascending).await?;
+            let range = KeyRange {
+                start: start.clone(),
+                end: Some(end.clone()),
+            };
+            let found = self
+                .index
+                .engine
+                .scan(range, step, Order::Ascending)
+                .await?;
             let full = found.len() == step;
             let keys: Vec<_> = found.into_iter().map(|(key, _)| key).collect();
             if let Some(last) = keys.last() {
@@ -85,7 +103,10 @@ impl Worker<'_> {
 
     async fn delete(&mut self, keys: Vec<Vec<u8>>) -> Result<(), NamesError> {
         for keys in keys.chunks(COMMIT_MUTATIONS_MAX) {
-            let mutations = keys.iter().map(|key| Mutation::Delete { key: key.clone() }).collect();
+            let mutations = keys
+                .iter()
+                .map(|key| Mutation::Delete { key: key.clone() })
+                .collect();
             self.commit(Vec::new(), mutations).await?;
             self.report.swept += keys.len() as u64;
             tokio::task::yield_now().await;
@@ -99,11 +120,19 @@ impl Index {
     /// asks again until a slice is empty. The bucket must be deleted already, so that nothing is added.
     pub async fn erase_bucket(&self, bucket: BucketId) -> Result<Vec<Mutation>, NamesError> {
         self.forget(bucket);
-        for (prefix, step) in [(rows::deltas(bucket), SCAN_ROWS_MAX), (rows::runs(bucket), PAGES_PER_SCAN)] {
-            let end = rows::after_prefix(&prefix);
-            let found = self.engine.scan(KeyRange { start: prefix, end }, step, Order::Ascending).await?;
+        for (prefix, step) in [
+            (rows::deltas(bucket), SCAN_ROWS_MAX),
+            (rows::runs(bucket), PAGES_PER_SCAN),
+        ] {
+            let found = self
+                .engine
+                .scan(KeyRange::prefix(&prefix), step, Order::Ascending)
+                .await?;
             if !found.is_empty() {
-                return Ok(found.into_iter().map(|(key, _)| Mutation::Delete { key }).collect());
+                return Ok(found
+                    .into_iter()
+                    .map(|(key, _)| Mutation::Delete { key })
+                    .collect());
             }
         }
         Ok(Vec::new())

@@ -27,17 +27,29 @@ impl Layer {
     pub(crate) fn sorted(mut deltas: Vec<Delta>) -> Option<Self> {
         let newest = deltas.last()?.position;
         keep_newest(&mut deltas);
-        let weight = deltas.iter().map(|delta| delta.name.len() + size_of::<Delta>()).sum();
-        Some(Self { deltas: deltas.into(), newest, weight })
+        let weight = deltas
+            .iter()
+            .map(|delta| delta.name.len() + size_of::<Delta>())
+            .sum();
+        Some(Self {
+            deltas: deltas.into(),
+            newest,
+            weight,
+        })
     }
 
     /// Two neighbours as one; `self` is the newer one.
     fn over(&self, older: &Self) -> Self {
         let mut deltas = Vec::with_capacity(self.deltas.len() + older.deltas.len());
-        let (mut upper, mut lower) = (self.deltas.iter().peekable(), older.deltas.iter().peekable());
+        let (mut upper, mut lower) = (
+            self.deltas.iter().peekable(),
+            older.deltas.iter().peekable(),
+        );
         loop {
             match (upper.peek(), lower.peek()) {
-                (Some(new), Some(old)) if new.name > old.name => deltas.extend(lower.next().cloned()),
+                (Some(new), Some(old)) if new.name > old.name => {
+                    deltas.extend(lower.next().cloned())
+                }
                 (Some(new), Some(old)) => {
                     if new.name == old.name {
                         lower.next();
@@ -49,15 +61,24 @@ impl Layer {
                 (None, None) => break,
             }
         }
-        let weight = deltas.iter().map(|delta| delta.name.len() + size_of::<Delta>()).sum();
-        Self { deltas: deltas.into(), newest: self.newest, weight }
+        let weight = deltas
+            .iter()
+            .map(|delta| delta.name.len() + size_of::<Delta>())
+            .sum();
+        Self {
+            deltas: deltas.into(),
+            newest: self.newest,
+            weight,
+        }
     }
 }
 
 /// Sorts by name and keeps the newest delta of each.
 pub(crate) fn keep_newest(deltas: &mut Vec<Delta>) {
     deltas.sort_unstable_by(|left, right| {
-        left.name.cmp(&right.name).then_with(|| right.position.cmp(&left.position))
+        left.name
+            .cmp(&right.name)
+            .then_with(|| right.position.cmp(&left.position))
     });
     deltas.dedup_by(|later, kept| later.name == kept.name);
 }
@@ -73,7 +94,10 @@ pub(crate) struct View {
 impl View {
     /// An empty pile that begins after a watermark.
     pub(crate) const fn after(watermark: Option<Position>) -> Self {
-        Self { layers: Vec::new(), last: watermark }
+        Self {
+            layers: Vec::new(),
+            last: watermark,
+        }
     }
     /// The newest delta it knows of, or the watermark it began at.
     pub(crate) const fn last(&self) -> Option<Position> {
@@ -83,13 +107,22 @@ impl View {
         &self.layers
     }
     pub(crate) fn weight(&self) -> usize {
-        self.layers.iter().map(|layer| layer.weight + size_of::<Layer>()).sum()
+        self.layers
+            .iter()
+            .map(|layer| layer.weight + size_of::<Layer>())
+            .sum()
     }
     /// Puts newer deltas, in the order of their positions, on top.
     pub(crate) fn push(&mut self, deltas: Vec<Delta>) {
-        let Some(mut top) = Layer::sorted(deltas) else { return };
+        let Some(mut top) = Layer::sorted(deltas) else {
+            return;
+        };
         self.last = Some(top.newest);
-        while let Some(below) = self.layers.first().filter(|below| below.deltas.len() < 2 * top.deltas.len()) {
+        while let Some(below) = self
+            .layers
+            .first()
+            .filter(|below| below.deltas.len() < 2 * top.deltas.len())
+        {
             top = top.over(below);
             self.layers.remove(0);
         }
@@ -116,7 +149,11 @@ pub(crate) struct LayerCursor {
 
 impl LayerCursor {
     pub(crate) fn new(layer: &Arc<Layer>, watermark: Option<Position>) -> Self {
-        let mut cursor = Self { layer: Arc::clone(layer), watermark, at: 0 };
+        let mut cursor = Self {
+            layer: Arc::clone(layer),
+            watermark,
+            at: 0,
+        };
         cursor.pass_folded();
         cursor
     }
@@ -125,7 +162,10 @@ impl LayerCursor {
         Some((&delta.name, delta.facts.as_ref()))
     }
     pub(crate) fn seek(&mut self, target: &[u8]) {
-        self.at = self.layer.deltas.partition_point(|delta| &*delta.name < target);
+        self.at = self
+            .layer
+            .deltas
+            .partition_point(|delta| &*delta.name < target);
         self.pass_folded();
     }
     pub(crate) fn advance(&mut self) {
@@ -133,7 +173,12 @@ impl LayerCursor {
         self.pass_folded();
     }
     fn pass_folded(&mut self) {
-        while self.layer.deltas.get(self.at).is_some_and(|delta| Some(delta.position) <= self.watermark) {
+        while self
+            .layer
+            .deltas
+            .get(self.at)
+            .is_some_and(|delta| Some(delta.position) <= self.watermark)
+        {
             self.at += 1;
         }
     }

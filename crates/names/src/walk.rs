@@ -37,7 +37,10 @@ impl<'a> Walk<'a> {
         Self {
             prefix: &query.prefix,
             after: query.after.as_deref(),
-            delimiter: query.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
+            delimiter: query
+                .delimiter
+                .as_deref()
+                .filter(|delimiter| !delimiter.is_empty()),
             max: query.max.min(KEYS_PER_REQUEST_MAX),
             page: ListPage::default(),
         }
@@ -50,7 +53,9 @@ impl<'a> Walk<'a> {
         if self.max == 0 {
             return None;
         }
-        let Some(after) = self.after else { return Some(prefix.to_vec()) };
+        let Some(after) = self.after else {
+            return Some(prefix.to_vec());
+        };
         // A marker inside a common prefix: that prefix is not greater than the marker, so all of it is over.
         let from = match self.common_prefix(after) {
             Some(common) => past(common.as_bytes()),
@@ -71,7 +76,9 @@ impl<'a> Walk<'a> {
         if !name.starts_with(self.prefix.as_bytes()) {
             return Ok(Next::Done);
         }
-        let Some(facts) = facts else { return Ok(Next::Step) };
+        let Some(facts) = facts else {
+            return Ok(Next::Step);
+        };
         if self.page.items.len() >= self.max {
             self.page.truncated = true;
             return Ok(Next::Done);
@@ -82,7 +89,10 @@ impl<'a> Walk<'a> {
             return Ok(Next::Seek(past(common.as_bytes())));
         }
         let name = ObjectKey::parse(name).map_err(|_| BadName)?;
-        self.page.items.push(ListItem::Object { name, facts: *facts });
+        self.page.items.push(ListItem::Object {
+            name,
+            facts: *facts,
+        });
         Ok(Next::Step)
     }
 

@@ -22,7 +22,11 @@ impl DeltaRecord {
     /// The plaintext of a delta's row.
     #[must_use]
     pub fn encode(name: &[u8], known: Option<&NameFacts>) -> Vec<u8> {
-        let kind = if known.is_some() { facts::KIND_OBJECT } else { facts::KIND_GONE };
+        let kind = if known.is_some() {
+            facts::KIND_OBJECT
+        } else {
+            facts::KIND_GONE
+        };
         let mut bytes = Writer::versioned(VERSION).u8(kind).bytes(name).finish();
         // A put and a delete of the same name have the same length.
         match known {

@@ -28,7 +28,15 @@ impl FencesBuilder {
     pub fn new(level: u8, page_bytes: usize) -> Self {
         let page_bytes = page_bytes / STEP_BYTES * STEP_BYTES;
         let bytes = vec![VERSION, level, 0, 0];
-        Self { bytes, first: Vec::new(), last: Vec::new(), fence_bytes: 0, count: 0, level, page_bytes }
+        Self {
+            bytes,
+            first: Vec::new(),
+            last: Vec::new(),
+            fence_bytes: 0,
+            count: 0,
+            level,
+            page_bytes,
+        }
     }
     /// How many children it parts.
     #[must_use]
@@ -106,7 +114,11 @@ impl Fences {
             before = start..names.len();
         }
         only_zeros(reader.rest())?;
-        Ok(Self { level, names: names.into(), entries: entries.into() })
+        Ok(Self {
+            level,
+            names: names.into(),
+            entries: entries.into(),
+        })
     }
     /// How far above the pages it stands.
     #[must_use]
@@ -125,7 +137,9 @@ impl Fences {
                 high = middle;
             }
         }
-        self.entries.get(low.saturating_sub(1)).map(|(_, child)| *child)
+        self.entries
+            .get(low.saturating_sub(1))
+            .map(|(_, child)| *child)
     }
     fn fence(&self, at: usize) -> Option<&[u8]> {
         let end = self.entries.get(at)?.0 as usize;

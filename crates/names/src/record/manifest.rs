@@ -92,14 +92,20 @@ impl Manifest {
         writer = writer.u16(count(self.runs.len()));
         for run in &self.runs {
             writer = writer.raw(run.id.as_bytes()).u8(run.level).u8(run.height);
-            writer = writer.u32(run.pages).u32(run.fences).u64(run.entries).u64(run.tombstones);
+            writer = writer
+                .u32(run.pages)
+                .u32(run.fences)
+                .u64(run.entries)
+                .u64(run.tombstones);
         }
         writer = writer.u16(count(self.garbage.len()));
         for garbage in &self.garbage {
             writer = writer.u64(garbage.since.0);
             writer = match &garbage.what {
                 What::Deltas(upto) => writer.u8(1).bytes(upto.as_bytes()),
-                What::Run(id, pages, fences) => writer.u8(2).raw(id.as_bytes()).u32(*pages).u32(*fences),
+                What::Run(id, pages, fences) => {
+                    writer.u8(2).raw(id.as_bytes()).u32(*pages).u32(*fences)
+                }
                 What::Unfinished(id) => writer.u8(3).raw(id.as_bytes()),
             };
         }
@@ -121,7 +127,13 @@ impl Manifest {
         }
         let garbage = many(&mut reader, read_garbage)?;
         reader.finish()?;
-        Ok(Self { generation, watermark, building, runs, garbage })
+        Ok(Self {
+            generation,
+            watermark,
+            building,
+            runs,
+            garbage,
+        })
     }
 }
 
@@ -152,8 +164,16 @@ fn read_run(reader: &mut Reader<'_>) -> Result<RunRecord, WireError> {
         entries: reader.u64()?,
         tombstones: reader.u64()?,
     };
-    let shape = if run.height == 0 { run.pages == 1 && run.fences == 0 } else { run.fences >= 1 };
-    if shape { Ok(run) } else { Err(WireError::Field("run shape")) }
+    let shape = if run.height == 0 {
+        run.pages == 1 && run.fences == 0
+    } else {
+        run.fences >= 1
+    };
+    if shape {
+        Ok(run)
+    } else {
+        Err(WireError::Field("run shape"))
+    }
 }
 
 fn read_garbage(reader: &mut Reader<'_>) -> Result<Garbage, WireError> {

@@ -23,5 +23,9 @@ pub(crate) fn shared_bytes(left: &[u8], right: &[u8]) -> usize {
 
 /// Padding must be zeros: there is one encoding only.
 fn only_zeros(rest: &[u8]) -> Result<(), words::wire::WireError> {
-    if rest.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(words::wire::WireError::Field("padding")) }
+    if rest.iter().all(|byte| *byte == 0) {
+        Ok(())
+    } else {
+        Err(words::wire::WireError::Field("padding"))
+    }
 }

@@ -31,7 +31,13 @@ impl PageBuilder {
     pub fn new(page_bytes: usize) -> Self {
         let mut bytes = Vec::with_capacity(page_bytes);
         bytes.extend_from_slice(&[VERSION, 0, 0]);
-        Self { bytes, last: Vec::new(), name_bytes: 0, count: 0, page_bytes: page_bytes / STEP_BYTES * STEP_BYTES }
+        Self {
+            bytes,
+            last: Vec::new(),
+            name_bytes: 0,
+            count: 0,
+            page_bytes: page_bytes / STEP_BYTES * STEP_BYTES,
+        }
     }
     /// Whether the page holds nothing.
     #[must_use]
@@ -56,7 +62,11 @@ impl PageBuilder {
         if !fits && !self.is_empty() {
             return false;
         }
-        self.bytes.push(if known.is_some() { facts::KIND_OBJECT } else { facts::KIND_GONE });
+        self.bytes.push(if known.is_some() {
+            facts::KIND_OBJECT
+        } else {
+            facts::KIND_GONE
+        });
         self.bytes.extend_from_slice(&length(shared));
         self.bytes.extend_from_slice(&length(own.len()));
         self.bytes.extend_from_slice(own);
@@ -112,7 +122,10 @@ impl Page {
             before = start..names.len();
         }
         only_zeros(reader.rest())?;
-        Ok(Self { names: names.into(), entries: entries.into() })
+        Ok(Self {
+            names: names.into(),
+            entries: entries.into(),
+        })
     }
     /// How many names the page holds.
     #[must_use]
@@ -178,5 +191,9 @@ pub(super) fn read_name(
         (Some(last), Some(name)) => before.is_empty() || last < name,
         _ => false,
     };
-    if rises { Ok(()) } else { Err(WireError::Field("name order")) }
+    if rises {
+        Ok(())
+    } else {
+        Err(WireError::Field("name order"))
+    }
 }
