@@ -255,14 +255,11 @@ impl Decoder {
                         return Ok(Some(piece));
                     }
                 }
-                State::DataEnd => {
-                    if let Some(line) = self.take_line(input, 2, ChunkedError::ChunkEnd)? {
-                        if line != b"\r\n" {
-                            return Err(ChunkedError::ChunkEnd);
-                        }
-                        self.state = State::Head;
-                    }
-                }
+                State::DataEnd => match self.take_line(input, 2, ChunkedError::ChunkEnd)? {
+                    Some(line) if line == b"\r\n" => self.state = State::Head,
+                    None if b"\r\n".starts_with(&self.line) => {}
+                    _ => return Err(ChunkedError::ChunkEnd),
+                },
                 State::Trailers => {
                     if let Some(line) =
                         self.take_line(input, TRAILER_LINE_BYTES_MAX, ChunkedError::TrailerTooLong)?
