@@ -52,6 +52,20 @@ pub const BATCH_REQUESTS_MAX: usize = 512;
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a site may take over one durable write before it counts as away, in milliseconds.
 pub const SITE_DEADLINE_MS: u64 = 5_000;
+/// Errors of a site within [`SITE_TROUBLE_WINDOW_MS`] that count as its loss.
+pub const SITE_TROUBLES_MAX: usize = 3;
+/// The time within which [`SITE_TROUBLES_MAX`] errors count as a loss, in milliseconds.
+pub const SITE_TROUBLE_WINDOW_MS: u64 = 10_000;
+/// How long a site that failed is left alone before one request tries it again, in milliseconds.
+pub const SITE_RETRY_MS: u64 = 2_000;
+/// How long a read waits for one site before it turns to the other, in milliseconds.
+pub const READ_PATIENCE_MS: u64 = 1_000;
+/// Sealed bytes on their way to the sites, all chunks together.
+pub const MIRROR_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// Chunks that one site makes durable at the same time.
+pub const MIRROR_SYNCS_MAX: usize = 32;
+/// Damaged copies that wait for their repair.
+pub const REPAIRS_WAITING_MAX: usize = 10_000;
 /// How long a deleted chunk is kept for readers that are still on it, in milliseconds.
 pub const CHUNK_GRACE_MS: u64 = 3_600_000;
 /// How old a chunk without an owner must be before it is swept, in milliseconds.
