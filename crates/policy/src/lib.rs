@@ -11,6 +11,8 @@ mod action;
 mod decide;
 mod facts;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Resource};
 pub use decide::{Denial, Permit, Reason, Show};
