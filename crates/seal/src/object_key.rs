@@ -61,3 +61,144 @@ impl fmt::Debug for ObjectKey {
         f.write_str("ObjectKey(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Beside the code, because only here and in the catalog may an entry be turned into a receipt.
+
+    use super::ObjectKey;
+    use crate::{
+        BucketKey, ClaimedRecord, GroupKey, IndexKey, Kek, KeyId, NameKey, NewRecord, ObjectPlace,
+        ObjectRecord, RootKey, Segment, SiteKey, TenantKey, UnwrapError, WrapContext, unwrap, wrap,
+    };
+    use words::{BucketId, CloudId, SiteId, TenantId, UnixMillis, VersionId};
+
+    /// What a commit of the ledger would give.
+    fn receipt() -> ledger::Receipt {
+        let fields = ledger::Fields::new(ledger::Kind::Unseal, UnixMillis(1));
+        ledger::Entry::prepare(fields.commit(&[7; 32]), Vec::new()).settled(0)
+    }
+
+    fn context() -> WrapContext {
+        WrapContext {
+            parent: KeyId::from(CloudId::from_bytes([1; 16])),
+            parent_version: 1,
+            child: KeyId::site(SiteId::A),
+            child_version: 1,
+        }
+    }
+
+    fn kek() -> Kek {
+        Kek {
+            id: BucketId::from_bytes([2; 16]).into(),
+            version: 3,
+        }
+    }
+
+    const VERSION: VersionId = VersionId::from_bytes([3; 16]);
+
+    #[test]
+    fn the_whole_hierarchy_unwraps() {
+        let (c, salt) = (context(), [1; 24]);
+        let root = RootKey::from_bytes([1; 32]);
+        let wrapped = wrap(&root, &SiteKey::from_bytes([2; 32]), &c, salt);
+        let site: SiteKey = unwrap(&root, &wrapped, &c).unwrap();
+        let wrapped = wrap(&site, &TenantKey::from_bytes([3; 32]), &c, salt);
+        let tenant: TenantKey = unwrap(&site, &wrapped, &c).unwrap();
+        let wrapped = wrap(&tenant, &BucketKey::from_bytes([4; 32]), &c, salt);
+        let bucket: BucketKey = unwrap(&tenant, &wrapped, &c).unwrap();
+        let wrapped = wrap(&bucket, &GroupKey::from_bytes([5; 32]), &c, salt);
+        let group: GroupKey = unwrap(&bucket, &wrapped, &c).unwrap();
+        let fresh = ObjectKey::fresh([6; 32]);
+        for object in [
+            ObjectKey::open(&wrap(&bucket, &fresh, &c, salt), &bucket, &c, &receipt()).unwrap(),
+            ObjectKey::open(&wrap(&group, &fresh, &c, salt), &group, &c, &receipt()).unwrap(),
+        ] {
+            assert_eq!(object.kcv(), fresh.kcv());
+        }
+        let wrapped = wrap(&bucket, &IndexKey::from_bytes([7; 32]), &c, salt);
+        let index: IndexKey = unwrap(&bucket, &wrapped, &c).unwrap();
+        assert_eq!(index.kcv(), IndexKey::from_bytes([7; 32]).kcv());
+    }
+
+    #[test]
+    fn a_wrap_does_not_open_at_another_place_or_level() {
+        let bucket = BucketKey::from_bytes([4; 32]);
+        let object = ObjectKey::fresh([6; 32]);
+        let right = kek().wrap_context(VERSION);
+        let wrapped = wrap(&bucket, &object, &right, [1; 24]);
+        let other = VersionId::from_bytes([9; 16]);
+        for wrong in [
+            WrapContext {
+                parent: KeyId::from(TenantId::from_bytes([9; 16])),
+                ..right
+            },
+            WrapContext {
+                parent_version: right.parent_version + 1,
+                ..right
+            },
+            WrapContext {
+                child: other.into(),
+                ..right
+            },
+            WrapContext {
+                child_version: 2,
+                ..right
+            },
+            WrapContext {
+                parent: right.child,
+                child: right.parent,
+                ..right
+            },
+        ] {
+            let error = ObjectKey::open(&wrapped, &bucket, &wrong, &receipt()).unwrap_err();
+            assert_eq!(error, UnwrapError::Elsewhere);
+        }
+        // The same bytes of key at another level: a group's key with the bucket's bytes does not open it.
+        let group = GroupKey::from_bytes([4; 32]);
+        assert_eq!(
+            ObjectKey::open(&wrapped, &group, &right, &receipt()).unwrap_err(),
+            UnwrapError::Elsewhere
+        );
+        assert!(unwrap::<BucketKey, GroupKey>(&bucket, &wrapped, &right).is_err());
+        assert!(unwrap::<BucketKey, NameKey>(&bucket, &wrapped, &right).is_err());
+        let stranger = BucketKey::from_bytes([5; 32]);
+        assert!(ObjectKey::open(&wrapped, &stranger, &right, &receipt()).is_err());
+    }
+
+    #[test]
+    fn a_record_opens_from_the_bucket_key_alone() {
+        let bucket = BucketKey::from_bytes([4; 32]);
+        let key = ObjectKey::fresh([6; 32]);
+        let place = ObjectPlace {
+            tenant: TenantId::from_bytes([1; 16]),
+            bucket: BucketId::from_bytes([2; 16]),
+            version: VERSION,
+            name: [5; 32],
+        };
+        let segment = Segment {
+            salt: [1; 24],
+            plain_bytes: 1,
+            sealed_bytes: 73,
+            blake3: [2; 32],
+        };
+        let record = ObjectRecord::new(&NewRecord {
+            place,
+            kek: kek(),
+            wrapped: wrap(&bucket, &key, &kek().wrap_context(VERSION), [1; 24]),
+            guest_encrypted: false,
+            shred_group: false,
+            segments: &[segment],
+        })
+        .unwrap();
+        let claimed = ClaimedRecord::read(&record.to_bytes(&key)).unwrap();
+        let opened = ObjectKey::open(
+            claimed.wrapped(),
+            &bucket,
+            &claimed.wrap_context(),
+            &receipt(),
+        )
+        .unwrap();
+        assert_eq!(claimed.prove(&opened, &place).unwrap(), record);
+    }
+}

@@ -1,13 +1,13 @@
 //! Wraps, derived keys, and what keys show of themselves.
 
-use crate::support::{array, kek, place, receipt};
+use crate::support::array;
 use proptest::prelude::{any, prop_assert, proptest};
 use seal::{
-    BucketKey, Derives, GroupKey, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, ObjectKey, RootKey,
-    SiteKey, TenantKey, UnwrapError, WrapContext, Wrapped, kcv, name_hash, open_value, seal_value,
-    unwrap, wrap,
+    BucketKey, Derives, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, ObjectKey, RootKey, SiteKey,
+    TenantKey, UnwrapError, WrapContext, Wrapped, kcv, name_hash, open_value, seal_value, unwrap,
+    wrap,
 };
-use words::{CloudId, SiteId, TenantId, VersionId};
+use words::{CloudId, SiteId};
 
 fn context() -> WrapContext {
     WrapContext {
@@ -16,75 +16,6 @@ fn context() -> WrapContext {
         child: KeyId::site(SiteId::A),
         child_version: 1,
     }
-}
-
-#[test]
-fn the_whole_hierarchy_unwraps() {
-    let (c, salt) = (context(), array(1));
-    let root = RootKey::from_bytes([1; 32]);
-    let wrapped = wrap(&root, &SiteKey::from_bytes([2; 32]), &c, salt);
-    let site: SiteKey = unwrap(&root, &wrapped, &c).unwrap();
-    let wrapped = wrap(&site, &TenantKey::from_bytes([3; 32]), &c, salt);
-    let tenant: TenantKey = unwrap(&site, &wrapped, &c).unwrap();
-    let wrapped = wrap(&tenant, &BucketKey::from_bytes([4; 32]), &c, salt);
-    let bucket: BucketKey = unwrap(&tenant, &wrapped, &c).unwrap();
-    let wrapped = wrap(&bucket, &GroupKey::from_bytes([5; 32]), &c, salt);
-    let group: GroupKey = unwrap(&bucket, &wrapped, &c).unwrap();
-    let fresh = ObjectKey::fresh([6; 32]);
-    for object in [
-        ObjectKey::open(&wrap(&bucket, &fresh, &c, salt), &bucket, &c, &receipt()).unwrap(),
-        ObjectKey::open(&wrap(&group, &fresh, &c, salt), &group, &c, &receipt()).unwrap(),
-    ] {
-        assert_eq!(object.kcv(), fresh.kcv());
-    }
-    let wrapped = wrap(&bucket, &IndexKey::from_bytes([7; 32]), &c, salt);
-    let index: IndexKey = unwrap(&bucket, &wrapped, &c).unwrap();
-    assert_eq!(index.kcv(), IndexKey::from_bytes([7; 32]).kcv());
-}
-
-#[test]
-fn a_wrap_does_not_open_at_another_place_or_level() {
-    let bucket = BucketKey::from_bytes([4; 32]);
-    let object = ObjectKey::fresh([6; 32]);
-    let right = kek().wrap_context(place().version);
-    let wrapped = wrap(&bucket, &object, &right, array(1));
-    let other = VersionId::from_bytes([9; 16]);
-    for wrong in [
-        WrapContext {
-            parent: KeyId::from(TenantId::from_bytes([9; 16])),
-            ..right
-        },
-        WrapContext {
-            parent_version: right.parent_version + 1,
-            ..right
-        },
-        WrapContext {
-            child: other.into(),
-            ..right
-        },
-        WrapContext {
-            child_version: 2,
-            ..right
-        },
-        WrapContext {
-            parent: right.child,
-            child: right.parent,
-            ..right
-        },
-    ] {
-        let error = ObjectKey::open(&wrapped, &bucket, &wrong, &receipt()).unwrap_err();
-        assert_eq!(error, UnwrapError::Elsewhere);
-    }
-    // The same bytes of key at another level: a group's key with the bucket's bytes does not open it.
-    let group = GroupKey::from_bytes([4; 32]);
-    assert_eq!(
-        ObjectKey::open(&wrapped, &group, &right, &receipt()).unwrap_err(),
-        UnwrapError::Elsewhere
-    );
-    assert!(unwrap::<BucketKey, GroupKey>(&bucket, &wrapped, &right).is_err());
-    assert!(unwrap::<BucketKey, NameKey>(&bucket, &wrapped, &right).is_err());
-    let stranger = BucketKey::from_bytes([5; 32]);
-    assert!(ObjectKey::open(&wrapped, &stranger, &right, &receipt()).is_err());
 }
 
 proptest! {

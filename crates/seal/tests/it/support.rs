@@ -1,7 +1,7 @@
 //! Fixed keys, places and a receipt for the tests.
 
 use seal::{Kek, KeyId, NewRecord, ObjectPlace, SegmentContext, Wrapped};
-use words::{BucketId, TenantId, UnixMillis, VersionId};
+use words::{BucketId, TenantId, VersionId};
 
 /// Bytes that look random and are the same in every run.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
@@ -14,12 +14,6 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 pub fn array<const N: usize>(seed: u64) -> [u8; N] {
     noise(N, seed).try_into().unwrap()
-}
-
-/// What a commit of the ledger would give.
-pub fn receipt() -> ledger::Receipt {
-    let fields = ledger::Fields::new(ledger::Kind::Unseal, UnixMillis(1));
-    ledger::Entry::prepare(fields.commit(&[7; 32]), Vec::new()).settled(0)
 }
 
 pub fn segment_context() -> SegmentContext {
