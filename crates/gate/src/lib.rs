@@ -9,10 +9,24 @@
 //! body of an object; what it is given is unsigned and plain (docs/decisions/0004-s3-door.md).
 
 pub mod backend;
+mod body;
+mod conditions;
 pub mod config;
+mod document;
+mod door;
+mod expected;
+mod metadata;
 pub mod ops;
+mod query;
+mod refuse;
 pub mod serve;
+mod target;
+mod ticket;
 pub mod tls;
+mod unsupported;
+mod verb;
+mod verbs;
+mod watch;
 
 pub use backend::{Backend, Identified, ObjectHead, Refusal};
 pub use config::{Config, TRACING_DIRECTIVE};
