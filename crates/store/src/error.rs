@@ -103,3 +103,43 @@ pub enum StoreError {
     #[error("the node could not do it: {0}")]
     Internal(String),
 }
+
+impl From<vault::VaultError> for StoreError {
+    fn from(error: vault::VaultError) -> Self {
+        use vault::VaultError as V;
+        match error {
+            V::Sealed => Self::Sealed,
+            V::Denied => Self::Denied,
+            V::NoSuchBucket => Self::NoSuchBucket,
+            V::NoSuchUpload => Self::NoSuchUpload,
+            V::NotEmpty => Self::BucketNotEmpty,
+            V::Conflict => Self::ConditionalConflict,
+            V::NoSpace => Self::NoSpace,
+            V::Unknown(why) => Self::Unknown(why),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<catalog::ReadError> for StoreError {
+    fn from(error: catalog::ReadError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<words::wire::WireError> for StoreError {
+    fn from(error: words::wire::WireError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl From<mirror::MirrorError> for StoreError {
+    fn from(error: mirror::MirrorError) -> Self {
+        use mirror::MirrorError as M;
+        match error {
+            M::SiteAway { .. } | M::Away { .. } => Self::SiteAway(error.to_string()),
+            M::NoSpace { .. } => Self::NoSpace,
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

@@ -1,1 +1,99 @@
-//! (being written)
+//! The one room that holds secrets. It learns who asks, decides whether they may, makes the entry durable
+//! and only then releases the one key for the one object: admit → identify → decide → record → release.
+//!
+//! Today it lives in the node's process. Its callers hand it plain values and get tokens back, so that it
+//! can become a process of its own without a change on their side.
+//!
+//! Never here: plaintext of objects, networking, HTTP.
+//!
+//! Reading order: [`Vault`], `identify`, `admit`, `entries`, `settle`, then `secrets` and `unseal`.
+
+mod admin;
+mod admit;
+mod buckets;
+mod entries;
+mod error;
+mod found;
+mod grant;
+mod identify;
+mod journal;
+pub mod record;
+mod secrets;
+mod settle;
+mod unseal;
+mod upkeep;
+
+pub use admin::{NewAccessKey, TenantInfo};
+pub use buckets::BucketFacts;
+pub use error::VaultError;
+pub use found::{Founded, found};
+pub use grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
+pub use policy::Action;
+pub use identify::{Identified, Refusal};
+pub use journal::{EntryShown, shown_fields};
+pub use record::bucket::SitePolicy;
+pub use settle::{Close, Settled, WriteFacts};
+pub use unseal::UnsealStep;
+
+use catalog::Engine;
+use host::Host;
+use policy::Policies;
+use secrets::Secrets;
+use std::sync::{Arc, RwLock};
+use tokio::sync::mpsc;
+
+/// What a vault is told at its making.
+#[derive(Clone, Debug)]
+pub struct VaultConfig {
+    /// The region name that signatures must be made for.
+    pub region: String,
+    /// The node's name in entries.
+    pub node: String,
+    /// What happens to writes in new buckets while a site is away.
+    pub site_policy: SitePolicy,
+}
+
+/// The vault. It starts sealed.
+pub struct Vault {
+    host: Host,
+    engine: Arc<dyn Engine>,
+    policies: Policies,
+    config: VaultConfig,
+    open: RwLock<Option<Arc<Secrets>>>,
+    later: mpsc::Sender<ledger::Entry>,
+}
+
+impl Vault {
+    /// A sealed vault over the catalog's engine. Must be called inside a tokio runtime: entries that nobody
+    /// waits for are committed by a task.
+    pub fn new(host: Host, engine: Arc<dyn Engine>, config: VaultConfig) -> Result<Arc<Self>, VaultError> {
+        let policies = Policies::embedded().map_err(|e| VaultError::Policy(e.to_string()))?;
+        let (later, queue) = mpsc::channel(entries::LATER_MAX);
+        tokio::spawn(entries::commit_later(Arc::clone(&engine), host.clone(), queue));
+        Ok(Arc::new(Self { host, engine, policies, config, open: RwLock::new(None), later }))
+    }
+
+    /// Whether the vault can release nothing.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.secrets().is_err()
+    }
+
+    /// Forgets every key. Requests under way keep the keys they were granted.
+    pub fn seal(&self) {
+        if let Ok(mut open) = self.open.write() {
+            *open = None;
+        }
+    }
+
+    fn secrets(&self) -> Result<Arc<Secrets>, VaultError> {
+        let open = self.open.read().map_err(|_| VaultError::Sealed)?;
+        open.as_ref().map(Arc::clone).ok_or(VaultError::Sealed)
+    }
+
+    fn install(&self, secrets: Secrets) {
+        if let Ok(mut open) = self.open.write() {
+            *open = Some(Arc::new(secrets));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What is done when nobody waits: chunk files without an owner are removed once no reader can be on them.
+
+use crate::Store;
+use crate::error::StoreError;
+use crate::record::garbage::{self, Garbage};
+use crate::record::object::{Body, ObjectRow};
+use crate::record::part::{self, PartRow};
+use crate::record::{manifest, upload};
+use catalog::{KeyRange, Mutation, Order};
+use mirror::ChunkRef;
+use std::collections::BTreeSet;
+use words::limits::SCAN_ROWS_MAX;
+use words::{BucketId, ChunkId, VersionId};
+
+/// Mutations of one sweeping commit.
+const SLICE: usize = 500;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Garbage rows that were worked off.
+    pub rows: u64,
+    /// Chunk files removed.
+    pub chunks: u64,
+}
+
+impl Store {
+    /// Works off garbage that is due, at most a page of rows.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        let now = self.host.now();
+        let due = KeyRange { start: vec![b'G'], end: Some(garbage::key(now, VersionId::from_bytes([0; 16]))) };
+        for (key, row) in self.engine.scan(due, SCAN_ROWS_MAX, Order::Ascending).await? {
+            match Garbage::decode(&row.value)? {
+                Garbage::Chunks(ids) => swept.chunks += self.remove(&ids).await?,
+                Garbage::Parts(version) => swept.chunks += self.sweep_version(version).await?,
+                Garbage::Bucket(bucket) => swept.chunks += self.sweep_bucket(bucket).await?,
+            }
+            self.send(Vec::new(), vec![Mutation::Delete { key }], Vec::new()).await?;
+            swept.rows += 1;
+        }
+        Ok(swept)
+    }
+
+    async fn remove(&self, ids: &[ChunkId]) -> Result<u64, StoreError> {
+        for id in ids {
+            self.mirror.delete(*id).await?;
+        }
+        Ok(ids.len() as u64)
+    }
+
+    /// All parts and manifest pages of a version: chunk files first, then the rows that name them.
+    async fn sweep_version(&self, version: VersionId) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        loop {
+            let range = KeyRange::prefix(&part::prefix(version));
+            let page = self.engine.scan(range, SLICE, Order::Ascending).await?;
+            if page.is_empty() {
+                break;
+            }
+            let mut mutations = Vec::with_capacity(page.len());
+            for (key, row) in page {
+                let ids: Vec<ChunkId> = PartRow::decode(&row.value)?.segment.chunks.iter().map(|chunk| chunk.id).collect();
+                removed += self.remove(&ids).await?;
+                mutations.push(Mutation::Delete { key });
+            }
+            self.send(Vec::new(), mutations, Vec::new()).await?;
+        }
+        self.delete_rows(KeyRange::prefix(&manifest::prefix(version))).await?;
+        Ok(removed)
+    }
+
+    async fn sweep_bucket(&self, bucket: BucketId) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        loop {
+            let range = KeyRange::prefix(&upload::prefix(bucket));
+            let page = self.engine.scan(range, SLICE, Order::Ascending).await?;
+            if page.is_empty() {
+                break;
+            }
+            for (key, _) in page {
+                removed += self.sweep_version(upload::version_in(&key)?).await?;
+                self.send(Vec::new(), vec![Mutation::Delete { key }], Vec::new()).await?;
+            }
+        }
+        loop {
+            let mutations = self.index.erase_bucket(bucket).await.map_err(|e| StoreError::Internal(e.to_string()))?;
+            if mutations.is_empty() {
+                return Ok(removed);
+            }
+            self.send(Vec::new(), mutations, Vec::new()).await?;
+        }
+    }
+
+    async fn delete_rows(&self, range: KeyRange) -> Result<(), StoreError> {
+        loop {
+            let page = self.engine.scan(range.clone(), SLICE, Order::Ascending).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            let mutations = page.into_iter().map(|(key, _)| Mutation::Delete { key }).collect();
+            self.send(Vec::new(), mutations, Vec::new()).await?;
+        }
+    }
+
+    /// A page of the chunks that objects and parts name, for scrubbing: no key is needed. Begin with `None`
+    /// and go on with what is returned until it is `None`.
+    pub async fn chunk_refs(&self, after: Option<Vec<u8>>) -> Result<(Vec<ChunkRef>, Option<Vec<u8>>), StoreError> {
+        let mut range = KeyRange { start: vec![b'O'], end: Some(vec![b'Q']) };
+        if let Some(after) = after {
+            range = range.after(&after);
+        }
+        let page = self.engine.scan(range, SCAN_ROWS_MAX, Order::Ascending).await?;
+        let next = page.last().map(|(key, _)| key.clone());
+        let mut found = Vec::new();
+        for (key, row) in page {
+            let place = match key.first() {
+                Some(b'P') => Some(PartRow::decode(&row.value)?.segment),
+                _ => match ObjectRow::decode(&row.value)?.body {
+                    Body::Single(place) => Some(place),
+                    Body::Inline(_) | Body::Parts { .. } => None,
+                },
+            };
+            found.extend(place.into_iter().flat_map(|place| place.chunks));
+        }
+        Ok((found, next))
+    }
+
+    /// Every chunk that a row names, or that garbage will remove: what is in no such row and old enough is an
+    /// orphan of a crash.
+    pub async fn known_chunks(&self) -> Result<BTreeSet<ChunkId>, StoreError> {
+        let mut known = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let (page, next) = self.chunk_refs(after).await?;
+            known.extend(page.into_iter().map(|chunk| chunk.id));
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let mut range = KeyRange::prefix(b"G");
+        loop {
+            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
+            if page.is_empty() {
+                return Ok(known);
+            }
+            for (key, row) in page {
+                if let Garbage::Chunks(ids) = Garbage::decode(&row.value)? {
+                    known.extend(ids);
+                }
+                range = range.after(&key);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Tenants and their credentials. Each act is an entry in the same commit as the fact.
+
+use crate::Vault;
+use crate::error::VaultError;
+use crate::record::{access_key, tenant};
+use crate::secrets::{Secrets, site_tenant, under_tenant};
+use access_key::AccessKeyRow;
+use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
+use ledger::Kind;
+use seal::{LedgerKey, NameKey, TenantKey};
+use tenant::TenantRow;
+use words::limits::SCAN_ROWS_MAX;
+use words::{AccessKeyId, OpId, SiteId, TenantId, TenantName, UnixMillis};
+use zeroize::Zeroizing;
+
+/// Most tenants of one cloud.
+const TENANTS_MAX: usize = 10_000;
+
+/// A tenant as operators see it.
+#[derive(Clone, Debug)]
+pub struct TenantInfo {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name.
+    pub name: TenantName,
+    /// When it was added.
+    pub created: UnixMillis,
+    /// Whether it is suspended.
+    pub suspended: bool,
+}
+
+/// A credential that was just made. The secret is shown once.
+pub struct NewAccessKey {
+    /// The public half.
+    pub id: AccessKeyId,
+    /// The secret half.
+    pub secret: Zeroizing<String>,
+    /// The tenant it acts for.
+    pub tenant: TenantId,
+}
+
+/// What a credential's sealed secret is bound to.
+pub fn secret_context(id: &AccessKeyId) -> Vec<u8> {
+    [b"access key\0".as_slice(), id.as_str().as_bytes()].concat()
+}
+
+impl Vault {
+    /// Adds a tenant with keys of its own.
+    pub async fn tenant_add(&self, name: TenantName) -> Result<TenantInfo, VaultError> {
+        let secrets = self.secrets()?;
+        let all = self.tenant_list().await?;
+        if all.iter().any(|tenant| tenant.name == name) {
+            return Err(VaultError::Exists(format!("a tenant named {name}")));
+        }
+        if all.len() >= TENANTS_MAX {
+            return Err(VaultError::Limit(format!("the cloud has {TENANTS_MAX} tenants, the most there may be")));
+        }
+        let id = TenantId::from_bytes(self.host.random());
+        let row = self.new_tenant(&secrets, id, name)?;
+        let mut fields = self.fields(Kind::Admin);
+        fields.operation = Some("TenantAdd".into());
+        fields.tenant = Some(id);
+        fields.resource = Some(row.name.to_string());
+        let commit = Commit {
+            op: OpId::from_bytes(self.host.random()),
+            preconditions: vec![Precondition::Absent(tenant::key(id))],
+            mutations: vec![Mutation::Put { key: tenant::key(id), value: row.encode().into() }],
+            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+        };
+        match self.engine.commit(commit).await {
+            Outcome::Committed(_) => Ok(TenantInfo { id, name: row.name, created: row.created, suspended: false }),
+            other => Err(VaultError::from_outcome(other)),
+        }
+    }
+
+    fn new_tenant(&self, secrets: &Secrets, id: TenantId, name: TenantName) -> Result<TenantRow, VaultError> {
+        let key = TenantKey::from_bytes(self.host.random());
+        let (name_key, ledger_key) = (NameKey::from_bytes(self.host.random()), LedgerKey::from_bytes(self.host.random()));
+        let by_site = |site: SiteId| {
+            let site_key = secrets.site_keys[site.index()].as_ref().ok_or(VaultError::Sealed)?;
+            let context = site_tenant(site, secrets.site_key_version, id, 1);
+            Ok::<_, VaultError>(*seal::wrap(site_key, &key, &context, self.host.random()).as_bytes())
+        };
+        let own = under_tenant(id, 1, id.into());
+        Ok(TenantRow {
+            name,
+            created: self.host.now(),
+            suspended: false,
+            key_version: 1,
+            key_by_site: [by_site(SiteId::A)?, by_site(SiteId::B)?],
+            name_key: *seal::wrap(&key, &name_key, &own, self.host.random()).as_bytes(),
+            ledger_key: *seal::wrap(&key, &ledger_key, &own, self.host.random()).as_bytes(),
+        })
+    }
+
+    /// All tenants, by name.
+    pub async fn tenant_list(&self) -> Result<Vec<TenantInfo>, VaultError> {
+        let mut found = Vec::new();
+        let mut range = KeyRange::prefix(tenant::PREFIX);
+        loop {
+            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
+            let more = page.len() == SCAN_ROWS_MAX;
+            for (key, row) in page {
+                let id = tenant::tenant_in(&key)?;
+                let row = TenantRow::decode(&row.value)?;
+                found.push(TenantInfo { id, name: row.name, created: row.created, suspended: row.suspended });
+                range = range.after(&key);
+            }
+            if !more {
+                found.sort_by(|a, b| a.name.cmp(&b.name));
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Makes a credential for a tenant.
+    pub async fn key_add(&self, tenant_name: &TenantName, expires: Option<UnixMillis>) -> Result<NewAccessKey, VaultError> {
+        let secrets = self.secrets()?;
+        let info = self.tenant_list().await?.into_iter().find(|tenant| tenant.name == *tenant_name);
+        let info = info.ok_or_else(|| VaultError::NoSuchTenant(tenant_name.to_string()))?;
+        let tenant = self.tenant(&secrets, info.id).await?;
+        let id = AccessKeyId::parse(&format!("CLR{}", text::<17>(self.host.random(), UPPER)))
+            .map_err(|e| VaultError::Limit(e.to_string()))?;
+        let secret = Zeroizing::new(text::<40>(self.host.random(), MIXED));
+        let row = AccessKeyRow {
+            tenant: tenant.id,
+            created: self.host.now(),
+            expires,
+            suspended: false,
+            sealed_secret: seal::seal_value(&tenant.meta_key, &secret_context(&id), self.host.random(), secret.as_bytes()),
+        };
+        let mut fields = self.fields(Kind::Admin);
+        fields.operation = Some("KeyAdd".into());
+        fields.tenant = Some(tenant.id);
+        fields.resource = Some(id.to_string());
+        let key = access_key::key(&id);
+        let commit = Commit {
+            op: OpId::from_bytes(self.host.random()),
+            preconditions: vec![Precondition::Absent(key.clone())],
+            mutations: vec![Mutation::Put { key, value: row.encode().into() }],
+            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+        };
+        match self.engine.commit(commit).await {
+            Outcome::Committed(_) => Ok(NewAccessKey { id, secret, tenant: tenant.id }),
+            other => Err(VaultError::from_outcome(other)),
+        }
+    }
+
+    /// Stops a credential. Requests that are being answered end as they were granted; writes that are not
+    /// committed yet are refused.
+    pub async fn key_suspend(&self, id: &AccessKeyId) -> Result<(), VaultError> {
+        let secrets = self.secrets()?;
+        let key = access_key::key(id);
+        let row = self.engine.get(&key).await?.ok_or_else(|| VaultError::Limit(format!("there is no access key {id}")))?;
+        let stopped = AccessKeyRow { suspended: true, ..AccessKeyRow::decode(&row.value)? };
+        let mut fields = self.fields(Kind::Admin);
+        fields.operation = Some("KeySuspend".into());
+        fields.tenant = Some(stopped.tenant);
+        fields.resource = Some(id.to_string());
+        let commit = Commit {
+            op: OpId::from_bytes(self.host.random()),
+            preconditions: vec![Precondition::Version(key.clone(), row.version)],
+            mutations: vec![Mutation::Put { key, value: stopped.encode().into() }],
+            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+        };
+        let outcome = self.engine.commit(commit).await;
+        secrets.known.remove(id);
+        match outcome {
+            Outcome::Committed(_) => {
+                // Load the stopped row, so that writes under way find it when they settle.
+                self.known(&secrets, id).await?;
+                Ok(())
+            }
+            other => Err(VaultError::from_outcome(other)),
+        }
+    }
+}
+
+const UPPER: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const MIXED: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/// `N` characters drawn evenly from an alphabet whose length is a power of two.
+fn text<const N: usize>(random: [u8; N], alphabet: &[u8]) -> String {
+    let mask = alphabet.len() - 1;
+    random.iter().filter_map(|byte| alphabet.get(usize::from(*byte) & mask)).map(|c| *c as char).collect()
+}

@@ -1,0 +1,145 @@
+//! How an act becomes an entry: its fields, a fresh entry key, the hiding commitment, and the opening sealed
+//! to the tenant concerned. What was decided is taken from the permit or the denial, never from the caller.
+
+use crate::Vault;
+use crate::error::VaultError;
+use crate::secrets::{Secrets, Tenant};
+use authn::Caller;
+use catalog::{Commit, Engine, Outcome};
+use host::Host;
+use ledger::{Entry, Fields, Kind, Receipt};
+use seal::LedgerKey;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use words::{OpId, TenantId};
+
+/// Entries that nobody waits for (closes, refusals of strangers) and that are not committed yet.
+pub const LATER_MAX: usize = 16_384;
+const LATER_BATCH: usize = 256;
+/// The owner that stands before a sealed opening: a tenant, or this for the cloud's own acts.
+const CLOUD: [u8; 16] = [0; 16];
+
+/// Who is named in an entry.
+#[derive(Clone)]
+pub struct Who {
+    pub tenant: Arc<Tenant>,
+    pub access_key: String,
+    pub request_digest: [u8; 32],
+    pub policy_digest: [u8; 32],
+}
+
+impl Who {
+    pub fn of(tenant: Arc<Tenant>, caller: &Caller, policy_digest: [u8; 32]) -> Self {
+        Self {
+            tenant,
+            access_key: caller.access_key().to_string(),
+            request_digest: *caller.request_digest(),
+            policy_digest,
+        }
+    }
+}
+
+/// What an opening of `owner` is bound to.
+pub fn opening_context(owner: &[u8; 16]) -> Vec<u8> {
+    [b"opening\0".as_slice(), owner].concat()
+}
+
+fn seal_entry(host: &Host, owner: [u8; 16], key: &LedgerKey, fields: &Fields) -> Entry {
+    let entry_key: [u8; 32] = host.random();
+    let commitment = fields.commit(&entry_key);
+    let opening = fields.opening(&entry_key);
+    let mut sealed = owner.to_vec();
+    sealed.extend(seal::seal_value(key, &opening_context(&owner), host.random(), &opening));
+    Entry::prepare(commitment, sealed)
+}
+
+impl Vault {
+    /// The fields that every entry of a caller has.
+    pub(crate) fn fields_of(&self, kind: Kind, who: &Who, operation: &str) -> Fields {
+        let mut fields = self.fields(kind);
+        fields.tenant = Some(who.tenant.id);
+        fields.actor = Some(who.access_key.clone());
+        fields.operation = Some(operation.to_owned());
+        fields.request_digest = Some(who.request_digest);
+        fields.policy_digest = Some(who.policy_digest);
+        fields
+    }
+
+    /// The fields that every entry has.
+    pub(crate) fn fields(&self, kind: Kind) -> Fields {
+        let mut fields = Fields::new(kind, self.host.now());
+        fields.node = Some(self.config.node.clone());
+        fields
+    }
+
+    /// An entry that the tenant can open.
+    pub(crate) fn entry_for(&self, tenant: &Tenant, fields: &Fields) -> Entry {
+        seal_entry(&self.host, *tenant.id.as_bytes(), &tenant.ledger_key, fields)
+    }
+
+    /// An entry about the cloud itself, or about somebody who is not known.
+    pub(crate) fn entry_of_cloud(&self, secrets: &Secrets, fields: &Fields) -> Entry {
+        seal_entry(&self.host, CLOUD, &secrets.cloud_ledger_key, fields)
+    }
+
+    /// Makes one entry durable and gives the receipt.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<Receipt, VaultError> {
+        let outcome = self.engine.commit(only_entries(&self.host, vec![entry])).await;
+        let Outcome::Committed(committed) = outcome else {
+            return Err(VaultError::from_outcome(outcome));
+        };
+        let receipt = committed.into_receipts().into_iter().next();
+        receipt.ok_or_else(|| VaultError::NotRecorded("the catalog gave no receipt".into()))
+    }
+
+    /// Makes one entry durable that no key depends on: a denial, a list, an act that was done already.
+    pub(crate) async fn note(&self, entry: Entry) -> Result<(), VaultError> {
+        self.record(entry).await.map(drop)
+    }
+
+    /// Queues an entry that nobody waits for. If the queue is full the entry is written at once instead:
+    /// none is ever dropped while the node lives.
+    pub(crate) async fn record_later(&self, entry: Entry) {
+        if self.later.send(entry).await.is_err() {
+            tracing::error!("the queue of ledger entries is closed; one entry that nobody waits for was not written");
+        }
+    }
+
+    /// An act of the node itself: a site lost or back, a repair. Durable when this returns.
+    pub async fn record_act(&self, kind: Kind, operation: &str, reason: String) -> Result<u64, VaultError> {
+        let secrets = self.secrets()?;
+        let mut fields = self.fields(kind);
+        fields.operation = Some(operation.to_owned());
+        fields.reason = Some(reason);
+        Ok(self.record(self.entry_of_cloud(&secrets, &fields)).await?.index())
+    }
+
+    /// The key that opens an opening of `owner`.
+    pub(crate) async fn open_opening(&self, secrets: &Secrets, sealed: &[u8]) -> Result<Fields, VaultError> {
+        let (owner, sealed) = sealed.split_first_chunk::<16>().ok_or(words::wire::WireError::Short)?;
+        let context = opening_context(owner);
+        let plain = if *owner == CLOUD {
+            seal::open_value(&secrets.cloud_ledger_key, &context, sealed)?
+        } else {
+            let tenant = self.tenant(secrets, TenantId::from_bytes(*owner)).await?;
+            seal::open_value(&tenant.ledger_key, &context, sealed)?
+        };
+        let (fields, _) = Fields::from_opening(&plain).map_err(|e| VaultError::Ledger(e.to_string()))?;
+        Ok(fields)
+    }
+}
+
+fn only_entries(host: &Host, entries: Vec<Entry>) -> Commit {
+    Commit { op: OpId::from_bytes(host.random()), preconditions: Vec::new(), mutations: Vec::new(), entries }
+}
+
+/// Commits what is queued, many entries at a time.
+pub async fn commit_later(engine: Arc<dyn Engine>, host: Host, mut queue: mpsc::Receiver<Entry>) {
+    let mut waiting = Vec::new();
+    while queue.recv_many(&mut waiting, LATER_BATCH).await > 0 {
+        let outcome = engine.commit(only_entries(&host, std::mem::take(&mut waiting))).await;
+        if !matches!(outcome, Outcome::Committed(_)) {
+            tracing::error!("ledger entries that nobody waits for were not written: the catalog takes no commits");
+        }
+    }
+}

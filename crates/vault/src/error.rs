@@ -1,0 +1,81 @@
+//! Why the vault hands nothing out.
+
+use catalog::{Outcome, ReadError};
+use seal::{OpenError, UnwrapError};
+use words::wire::WireError;
+
+/// Why the vault hands nothing out. Whatever was refused is on the ledger already.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The node is sealed.
+    #[error("the node is sealed; it opens when a quorum of the parties has given its shares")]
+    Sealed,
+    /// The policy says no.
+    #[error("access denied")]
+    Denied,
+    /// There is no such bucket, or the caller may not know that there is.
+    #[error("there is no such bucket")]
+    NoSuchBucket,
+    /// There is no such upload.
+    #[error("there is no such upload")]
+    NoSuchUpload,
+    /// The name is taken.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// There is no such tenant.
+    #[error("there is no tenant {0}; `clarence tenant list` shows those there are")]
+    NoSuchTenant(String),
+    /// A limit is reached.
+    #[error("{0}")]
+    Limit(String),
+    /// The bucket still holds objects.
+    #[error("the bucket is not empty")]
+    NotEmpty,
+    /// Something changed at the same moment; trying again is safe.
+    #[error("something changed at the same moment; try again")]
+    Conflict,
+    /// The entry could not be made durable, so nothing was done.
+    #[error("the ledger entry could not be made durable, so nothing was done: {0}")]
+    NotRecorded(String),
+    /// It is not known whether the act took effect.
+    #[error("it is not known whether the act took effect: {0}")]
+    Unknown(String),
+    /// No space is left.
+    #[error("no space is left for ledger entries; nothing was done")]
+    NoSpace,
+    /// The catalog could not be read.
+    #[error("the catalog could not be read: {0}")]
+    Read(#[from] ReadError),
+    /// A stored record is damaged or of another format.
+    #[error("a stored record could not be read: {0}")]
+    Record(#[from] WireError),
+    /// A wrapped key did not open.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
+    /// A sealed value did not open.
+    #[error("a sealed record did not open: {0}")]
+    Open(#[from] OpenError),
+    /// An object's record did not verify.
+    #[error("an object's record did not verify: {0}")]
+    ObjectRecord(String),
+    /// The ledger's own records or keys are damaged.
+    #[error("the ledger could not be read or signed: {0}")]
+    Ledger(String),
+    /// An index of names could not be read or folded.
+    #[error("an index of names could not be looked after: {0}")]
+    Index(String),
+    /// The policy set could not be loaded.
+    #[error("the policy set could not be loaded: {0}")]
+    Policy(String),
+}
+
+impl VaultError {
+    /// What an outcome that is not a success means for an act that only writes an entry.
+    pub(crate) fn from_outcome(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Committed(_) | Outcome::Conflict { .. } => Self::Conflict,
+            Outcome::Refused(refused) => Self::NotRecorded(refused.to_string()),
+            Outcome::Unknown(why) => Self::Unknown(why),
+        }
+    }
+}

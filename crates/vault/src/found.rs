@@ -1,0 +1,81 @@
+//! The first keys of a cloud, made in the one moment in which the root is there.
+
+use crate::error::VaultError;
+use crate::record::site_header::SiteHeader;
+use catalog::Mutation;
+use charter::RootSecret;
+use host::Host;
+use ledger::LogKeys;
+use seal::{Derives, KeyId, LedgerKey, MetaKey, RootKey, SiteKey, WrapContext};
+use words::{CloudId, SiteId};
+
+/// Version of a site's key at founding.
+pub(crate) const SITE_KEY_VERSION: u32 = 1;
+
+/// What founding leaves behind: nothing in it is secret without the root.
+pub struct Founded {
+    /// The headers of the two site folders.
+    pub headers: [SiteHeader; 2],
+    /// The first rows of the catalog.
+    pub rows: Vec<Mutation>,
+    /// The ledger's public keys, for everybody who wants to verify.
+    pub verifier_keys: String,
+}
+
+/// The row that holds the ledger's signing keys, sealed for a site.
+pub(crate) fn log_keys_row(site: SiteId) -> Vec<u8> {
+    vec![b'C', b'l', site.letter()]
+}
+
+/// The row that holds the key of the cloud's own openings, wrapped for a site.
+pub(crate) fn ledger_key_row(site: SiteId) -> Vec<u8> {
+    vec![b'C', b'k', site.letter()]
+}
+
+pub(crate) fn log_keys_context(site: SiteId) -> Vec<u8> {
+    vec![b'l', b'o', b'g', 0, site.letter()]
+}
+
+pub(crate) const fn root_site(cloud: CloudId, site: SiteId, version: u32) -> WrapContext {
+    WrapContext {
+        parent: KeyId::from_bytes(*cloud.as_bytes()),
+        parent_version: 1,
+        child: KeyId::site(site),
+        child_version: version,
+    }
+}
+
+pub(crate) const fn site_ledger(site: SiteId) -> WrapContext {
+    WrapContext { parent: KeyId::site(site), parent_version: SITE_KEY_VERSION, child: KeyId::site(site), child_version: 1 }
+}
+
+/// Makes the keys of both sites and of the ledger, wrapped under the root and under each site.
+pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], log_name: &str) -> Result<Founded, VaultError> {
+    let root = RootKey::from_bytes(*root.expose());
+    let keys = SiteId::BOTH.map(|_| SiteKey::from_bytes(host.random()));
+    let wrapped = SiteId::BOTH.map(|site| {
+        *seal::wrap(&root, &keys[site.index()], &root_site(cloud, site, SITE_KEY_VERSION), host.random()).as_bytes()
+    });
+    let founded = host.now();
+    let headers = SiteId::BOTH.map(|site| SiteHeader {
+        cloud,
+        site,
+        founded,
+        key_version: SITE_KEY_VERSION,
+        key: wrapped[site.index()],
+        other_key: wrapped[site.other().index()],
+        charter,
+    });
+    let log_keys = LogKeys::generate(log_name, host).map_err(|e| VaultError::Ledger(e.to_string()))?;
+    let ledger_key = LedgerKey::from_bytes(host.random());
+    let mut rows = Vec::new();
+    for site in SiteId::BOTH {
+        let key = &keys[site.index()];
+        let meta: MetaKey = key.derive();
+        let sealed = seal::seal_value(&meta, &log_keys_context(site), host.random(), &log_keys.to_bytes());
+        rows.push(Mutation::Put { key: log_keys_row(site), value: sealed.into() });
+        let wrapped = seal::wrap(key, &ledger_key, &site_ledger(site), host.random());
+        rows.push(Mutation::Put { key: ledger_key_row(site), value: wrapped.as_bytes().to_vec().into() });
+    }
+    Ok(Founded { headers, rows, verifier_keys: log_keys.verifier().to_text() })
+}

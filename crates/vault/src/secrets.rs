@@ -1,0 +1,200 @@
+//! What the vault knows while it is open: the sites' keys, the ledger's keys, and what it has unwrapped of
+//! tenants, credentials and buckets so far.
+
+use crate::error::VaultError;
+use crate::record::bucket::BucketRow;
+use crate::record::tenant::TenantRow;
+use crate::record::{access_key, bucket, tenant};
+use crate::{SitePolicy, Vault};
+use authn::{Credential, SecretKey, SigningKey};
+use quick_cache::sync::Cache;
+use seal::{BucketKey, Derives, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, SiteKey, TenantKey, WrapContext, Wrapped};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+use words::{AccessKeyId, BucketId, BucketName, SiteId, TenantId, UnixMillis};
+
+const CREDENTIALS_CACHED: usize = 10_000;
+const BUCKETS_CACHED: usize = 10_000;
+
+/// One tenant with its keys open.
+pub struct Tenant {
+    pub id: TenantId,
+    pub suspended: bool,
+    pub key_version: u32,
+    pub key: TenantKey,
+    pub name_key: NameKey,
+    pub meta_key: MetaKey,
+    pub ledger_key: LedgerKey,
+}
+
+/// One bucket with its keys open.
+pub struct Bucket {
+    pub id: BucketId,
+    pub owner: TenantId,
+    pub name: BucketName,
+    pub created: UnixMillis,
+    pub policy: SitePolicy,
+    pub row_key: Vec<u8>,
+    pub row_version: u64,
+    pub key_version: u32,
+    pub key: BucketKey,
+    pub name_key: NameKey,
+    pub index_key: IndexKey,
+}
+
+/// One credential with its secret open, and the signing key of the day it was last used.
+pub struct Known {
+    pub credential: Credential,
+    pub secret: SecretKey,
+    pub signing: RwLock<Option<Arc<SigningKey>>>,
+}
+
+/// Everything that is open.
+pub struct Secrets {
+    pub site_keys: [Option<SiteKey>; 2],
+    pub site_key_version: u32,
+    pub log_keys: ledger::LogKeys,
+    pub cloud_ledger_key: LedgerKey,
+    pub tenants: RwLock<BTreeMap<TenantId, Arc<Tenant>>>,
+    pub known: Cache<AccessKeyId, Arc<Known>>,
+    pub buckets: Cache<(TenantId, BucketName), Arc<Bucket>>,
+    /// Buckets whose index changed since it was last looked after.
+    pub changed: Mutex<BTreeMap<BucketId, Arc<Bucket>>>,
+}
+
+impl Secrets {
+    pub fn new(site_keys: [Option<SiteKey>; 2], site_key_version: u32, log_keys: ledger::LogKeys, cloud_ledger_key: LedgerKey) -> Self {
+        Self {
+            site_keys,
+            site_key_version,
+            log_keys,
+            cloud_ledger_key,
+            tenants: RwLock::new(BTreeMap::new()),
+            known: Cache::new(CREDENTIALS_CACHED),
+            buckets: Cache::new(BUCKETS_CACHED),
+            changed: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Any site key that is at hand, with its site: both open the same tenants.
+    pub fn site_key(&self) -> Result<(SiteId, &SiteKey), VaultError> {
+        SiteId::BOTH
+            .into_iter()
+            .find_map(|site| self.site_keys[site.index()].as_ref().map(|key| (site, key)))
+            .ok_or(VaultError::Sealed)
+    }
+
+    fn open_tenant(&self, id: TenantId, row: TenantRow) -> Result<Tenant, VaultError> {
+        let (site, site_key) = self.site_key()?;
+        let context = site_tenant(site, self.site_key_version, id, row.key_version);
+        let key: TenantKey = seal::unwrap(site_key, &Wrapped::from_bytes(row.key_by_site[site.index()]), &context)?;
+        let own = under_tenant(id, row.key_version, id.into());
+        let name_key = seal::unwrap(&key, &Wrapped::from_bytes(row.name_key), &own)?;
+        let ledger_key = seal::unwrap(&key, &Wrapped::from_bytes(row.ledger_key), &own)?;
+        let meta_key = key.derive();
+        Ok(Tenant {
+            id,
+            suspended: row.suspended,
+            key_version: row.key_version,
+            key,
+            name_key,
+            meta_key,
+            ledger_key,
+        })
+    }
+
+    pub fn open_bucket(tenant: &Tenant, name: &BucketName, row_key: Vec<u8>, row_version: u64, row: &BucketRow) -> Result<Bucket, VaultError> {
+        let context = under_tenant(tenant.id, tenant.key_version, row.id.into());
+        let key: BucketKey = seal::unwrap(&tenant.key, &Wrapped::from_bytes(row.key), &context)?;
+        let own = under_bucket(row.id, row.key_version, row.id.into());
+        let name_key = seal::unwrap(&key, &Wrapped::from_bytes(row.name_key), &own)?;
+        let index_key = seal::unwrap(&key, &Wrapped::from_bytes(row.index_key), &own)?;
+        Ok(Bucket {
+            id: row.id,
+            owner: tenant.id,
+            name: name.clone(),
+            created: row.created,
+            policy: row.policy,
+            row_key,
+            row_version,
+            key_version: row.key_version,
+            key,
+            name_key,
+            index_key,
+        })
+    }
+}
+
+/// The context of a tenant's key under a site's.
+pub const fn site_tenant(site: SiteId, site_version: u32, tenant: TenantId, version: u32) -> WrapContext {
+    WrapContext {
+        parent: KeyId::site(site),
+        parent_version: site_version,
+        child: KeyId::from_bytes(*tenant.as_bytes()),
+        child_version: version,
+    }
+}
+
+/// The context of a key under a tenant's.
+pub const fn under_tenant(tenant: TenantId, version: u32, child: KeyId) -> WrapContext {
+    WrapContext { parent: KeyId::from_bytes(*tenant.as_bytes()), parent_version: version, child, child_version: 1 }
+}
+
+/// The context of a key under a bucket's.
+pub const fn under_bucket(bucket: BucketId, version: u32, child: KeyId) -> WrapContext {
+    WrapContext { parent: KeyId::from_bytes(*bucket.as_bytes()), parent_version: version, child, child_version: 1 }
+}
+
+impl Vault {
+    /// The tenant with its keys, read and unwrapped at first use.
+    pub(crate) async fn tenant(&self, secrets: &Secrets, id: TenantId) -> Result<Arc<Tenant>, VaultError> {
+        if let Some(tenant) = secrets.tenants.read().ok().and_then(|all| all.get(&id).cloned()) {
+            return Ok(tenant);
+        }
+        let row = self.engine.get(&tenant::key(id)).await?;
+        let row = row.ok_or_else(|| VaultError::NoSuchTenant(id.to_string()))?;
+        let tenant = Arc::new(secrets.open_tenant(id, TenantRow::decode(&row.value)?)?);
+        if let Ok(mut all) = secrets.tenants.write() {
+            all.insert(id, Arc::clone(&tenant));
+        }
+        Ok(tenant)
+    }
+
+    /// The credential with its secret; `None` if there is none of that name.
+    pub(crate) async fn known(&self, secrets: &Secrets, id: &AccessKeyId) -> Result<Option<Arc<Known>>, VaultError> {
+        if let Some(known) = secrets.known.get(id) {
+            return Ok(Some(known));
+        }
+        let Some(row) = self.engine.get(&access_key::key(id)).await? else {
+            return Ok(None);
+        };
+        let row = access_key::AccessKeyRow::decode(&row.value)?;
+        let tenant = self.tenant(secrets, row.tenant).await?;
+        let secret = seal::open_value(&tenant.meta_key, &crate::admin::secret_context(id), &row.sealed_secret)?;
+        let secret = String::from_utf8(secret.to_vec()).map_err(|_| words::wire::WireError::Field("secret"))?;
+        let credential = Credential {
+            tenant: row.tenant,
+            suspended: row.suspended || tenant.suspended,
+            not_after: row.expires,
+        };
+        let known = Arc::new(Known { credential, secret: SecretKey::new(secret), signing: RwLock::new(None) });
+        secrets.known.insert(id.clone(), Arc::clone(&known));
+        Ok(Some(known))
+    }
+
+    /// The bucket with its keys; `None` if the tenant has none of that name.
+    pub(crate) async fn bucket(&self, secrets: &Secrets, owner: TenantId, name: &BucketName) -> Result<Option<Arc<Bucket>>, VaultError> {
+        let cached = (owner, name.clone());
+        if let Some(bucket) = secrets.buckets.get(&cached) {
+            return Ok(Some(bucket));
+        }
+        let tenant = self.tenant(secrets, owner).await?;
+        let row_key = bucket::key(owner, &seal::name_hash(&tenant.name_key, name.as_str().as_bytes()));
+        let Some(row) = self.engine.get(&row_key).await? else {
+            return Ok(None);
+        };
+        let bucket = Arc::new(Secrets::open_bucket(&tenant, name, row_key, row.version, &BucketRow::decode(&row.value)?)?);
+        secrets.buckets.insert(cached, Arc::clone(&bucket));
+        Ok(Some(bucket))
+    }
+}

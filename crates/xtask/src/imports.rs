@@ -1,0 +1,119 @@
+//! The import table of `ARCHITECTURE.md`, checked against every `Cargo.toml`.
+
+use crate::Finding;
+use std::path::Path;
+
+/// Room, and the rooms it may import. A new edge is an architectural change: a commit of its own that
+/// says why, with `ARCHITECTURE.md`.
+const TABLE: &[(&str, &[&str])] = &[
+    ("words", &[]),
+    ("host", &["words"]),
+    ("ledger", &["words", "host"]),
+    ("seal", &["words", "ledger"]),
+    ("charter", &["words", "host"]),
+    ("authn", &["words"]),
+    ("policy", &["words", "authn"]),
+    ("epoch", &["words", "host"]),
+    ("catalog", &["words", "host", "epoch", "ledger"]),
+    ("chunks", &["words", "host", "seal"]),
+    (
+        "mirror",
+        &["words", "host", "seal", "epoch", "catalog", "chunks"],
+    ),
+    ("names", &["words", "host", "seal", "catalog"]),
+    (
+        "vault",
+        &[
+            "words", "host", "seal", "ledger", "charter", "authn", "policy", "catalog", "names",
+        ],
+    ),
+    (
+        "store",
+        &[
+            "words", "host", "seal", "ledger", "authn", "epoch", "catalog", "chunks", "mirror",
+            "names", "vault",
+        ],
+    ),
+    ("gate", &["words", "authn", "store", "vault"]),
+    (
+        "site",
+        &[
+            "words", "host", "seal", "ledger", "charter", "authn", "policy", "epoch", "catalog",
+            "chunks", "mirror", "names", "vault", "store", "gate",
+        ],
+    ),
+    ("clarence", &["words", "host", "charter", "ledger", "site"]),
+    (
+        "sim",
+        &[
+            "words", "host", "seal", "ledger", "charter", "authn", "policy", "epoch", "catalog",
+            "chunks", "mirror", "names", "vault", "store", "site",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// Crates that only one room may know.
+const LEAVES: &[(&str, &[&str])] = &[
+    ("fjall", &["catalog"]),
+    ("cedar-policy", &["policy"]),
+    ("s3s", &["gate"]),
+    ("vsss-rs", &["charter"]),
+    ("hyper", &["gate", "site", "clarence"]),
+    ("anyhow", &["clarence"]),
+];
+
+pub fn check(root: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let crates = root.join("crates");
+    let mut rooms: Vec<String> = std::fs::read_dir(&crates)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join("Cargo.toml").exists())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    rooms.sort();
+    for room in rooms {
+        let Some((_, allowed)) = TABLE.iter().find(|(name, _)| *name == room) else {
+            findings.push(Finding(format!(
+                "crates/{room} is not in the import table: add its row in xtask/src/imports.rs"
+            )));
+            continue;
+        };
+        let manifest =
+            std::fs::read_to_string(crates.join(&room).join("Cargo.toml")).unwrap_or_default();
+        for dependency in dependencies(&manifest) {
+            let is_room = TABLE.iter().any(|(name, _)| *name == dependency);
+            if is_room && !allowed.contains(&dependency.as_str()) {
+                findings.push(Finding(format!(
+                    "crates/{room} imports {dependency}, which the import table does not allow: move the code to the room it belongs to"
+                )));
+            }
+            if let Some((_, owners)) = LEAVES.iter().find(|(name, _)| *name == dependency)
+                && !owners.contains(&room.as_str())
+            {
+                findings.push(Finding(format!(
+                    "crates/{room} imports {dependency}, which only {owners:?} may know"
+                )));
+            }
+        }
+    }
+    findings
+}
+
+/// Names in `[dependencies]`; those that only tests use may go anywhere.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut names = Vec::new();
+    for line in manifest.lines() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            inside = line == "[dependencies]";
+        } else if inside && !line.is_empty() && !line.starts_with('#') {
+            let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
