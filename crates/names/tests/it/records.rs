@@ -1,0 +1,117 @@
+//! Every stored record: round trips, and refusal of what is no record.
+
+use crate::support::facts;
+use names::Position;
+use names::record::{DeltaRecord, Fences, FencesBuilder, Garbage, Manifest, Page, PageBuilder, RunId, RunRecord, What};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use words::UnixMillis;
+
+fn names() -> impl Strategy<Value = BTreeSet<Vec<u8>>> {
+    let name = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 1..20),
+        proptest::collection::vec(97_u8..99, 1..1024),
+    ];
+    proptest::collection::btree_set(name, 1..60)
+}
+
+fn manifest() -> impl Strategy<Value = Manifest> {
+    let id = || any::<[u8; 16]>().prop_map(RunId::from_bytes);
+    let position = || proptest::collection::vec(any::<u8>(), 1..=16);
+    let position = move || position().prop_map(|bytes| Position::from_bytes(&bytes).unwrap());
+    let run = (id(), any::<u8>(), 1_u8..9, any::<u32>(), 1_u32.., any::<u64>(), any::<u64>()).prop_map(
+        |(id, level, height, pages, fences, entries, tombstones)| RunRecord {
+            id, level, height, pages, fences, entries, tombstones,
+        },
+    );
+    let what = prop_oneof![
+        position().prop_map(What::Deltas),
+        (id(), any::<u32>(), any::<u32>()).prop_map(|(id, pages, fences)| What::Run(id, pages, fences)),
+        id().prop_map(What::Unfinished),
+    ];
+    let garbage = (any::<u64>(), what).prop_map(|(since, what)| Garbage { since: UnixMillis(since), what });
+    use proptest::collection::vec as many;
+    (any::<u64>(), proptest::option::of(position()), many(id(), 0..3), many(run, 0..20), many(garbage, 0..20))
+        .prop_map(|(generation, watermark, building, runs, garbage)| Manifest {
+            generation, watermark, building, runs, garbage,
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_manifest_comes_back(manifest in manifest()) {
+        let bytes = manifest.encode();
+        prop_assert_eq!(Manifest::decode(&bytes).unwrap(), manifest);
+        prop_assert!(Manifest::decode(&bytes[..bytes.len() - 1]).is_err());
+        prop_assert!(Manifest::decode(&[bytes, vec![0]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_delta_comes_back(name in proptest::collection::vec(any::<u8>(), 0..=1024), number: u64, gone: bool) {
+        let known = (!gone).then(|| facts(number));
+        let bytes = DeltaRecord::encode(&name, known.as_ref());
+        prop_assert!(bytes.len().is_multiple_of(64));
+        let record = DeltaRecord::decode(&bytes).unwrap();
+        prop_assert!(*record.name == *name && record.facts == known);
+    }
+
+    #[test]
+    fn a_page_comes_back(names in names(), page_bytes in 1500_usize..20_000) {
+        let mut builder = PageBuilder::new(page_bytes);
+        let mut taken = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            let known = (number % 5 != 0).then(|| facts(number as u64));
+            if !builder.push(name, known.as_ref()) {
+                break;
+            }
+            taken.push((name.clone(), known));
+        }
+        let bytes = builder.take();
+        prop_assert!(bytes.len() <= page_bytes.max(1792) && builder.is_empty());
+        let page = Page::decode(&bytes).unwrap();
+        prop_assert_eq!(page.len(), taken.len());
+        for (at, (name, known)) in taken.iter().enumerate() {
+            prop_assert!(page.get(at) == Some((name.as_slice(), known.as_ref())));
+            prop_assert_eq!(page.find(name), at);
+        }
+        prop_assert_eq!(page.find(&[255; 1025]), taken.len());
+    }
+
+    #[test]
+    fn fences_lead_to_the_child(names in names()) {
+        let mut builder = FencesBuilder::new(1, 60_000);
+        prop_assert!(builder.push(b"", 0));
+        let mut fences = vec![Vec::new()];
+        for name in names {
+            if builder.push(&name, u32::try_from(fences.len()).unwrap() * 3) {
+                fences.push(name);
+            }
+        }
+        let row = Fences::decode(&builder.take()).unwrap();
+        for (at, fence) in fences.iter().enumerate() {
+            prop_assert_eq!(row.child(fence), Some(u32::try_from(at).unwrap() * 3));
+            let mut just_before = fence.clone();
+            if just_before.pop().is_some() && !fences.contains(&just_before) {
+                prop_assert!(row.child(&just_before) < row.child(fence));
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), versioned: bool) {
+        if versioned && let Some(first) = bytes.first_mut() {
+            *first = 1;
+        }
+        let _ = (DeltaRecord::decode(&bytes).is_ok(), Manifest::decode(&bytes).is_ok());
+        let _ = (Page::decode(&bytes).is_ok(), Fences::decode(&bytes).is_ok());
+    }
+}
+
+#[test]
+fn names_out_of_order_are_no_page() {
+    let mut builder = PageBuilder::new(4096);
+    assert!(builder.push(b"b", None) && builder.push(b"a", None));
+    assert!(Page::decode(&builder.take()).is_err());
+    assert!(builder.push(b"b", None) && builder.push(b"b", None));
+    assert!(Page::decode(&builder.take()).is_err());
+}
