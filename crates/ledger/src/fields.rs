@@ -328,17 +328,17 @@ fn salts(entry_key: &[u8; 32], count: usize) -> Zeroizing<Vec<u8>> {
 /// disclosed against.
 pub(crate) fn field_hash(salt: &[u8], tag: u16, value: &[u8]) -> Hash {
     let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
-    sha256(&[
-        &[FIELD_LABEL],
-        salt,
-        &tag.to_be_bytes(),
-        &length.to_be_bytes(),
-        value,
-    ])
+    let mut message = Vec::with_capacity(64 + value.len());
+    message.push(FIELD_LABEL);
+    message.extend_from_slice(salt);
+    message.extend_from_slice(&tag.to_be_bytes());
+    message.extend_from_slice(&length.to_be_bytes());
+    message.extend_from_slice(value);
+    sha256(&message)
 }
 
 pub(crate) fn commitment_of(hashes: &[u8]) -> Commitment {
-    Commitment(sha256(&[COMMITMENT_LABEL, hashes]))
+    Commitment(sha256(&[COMMITMENT_LABEL, hashes].concat()))
 }
 
 /// Gives every field with its salt, in order.

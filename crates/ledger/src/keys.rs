@@ -233,7 +233,7 @@ impl VerifierKeys {
     /// A short digest of both keys, for reading aloud and comparing: 64 hexadecimal digits.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        hex::encode(&sha256(&[self.to_text().as_bytes()]))
+        hex::encode(&sha256(self.to_text().as_bytes()))
     }
     /// The file of verifier keys: two lines `name+key id+base64(type ‖ public key)`.
     #[must_use]
@@ -341,7 +341,7 @@ fn ml_dsa_prefix() -> Vec<u8> {
 }
 
 fn key_id(name: &str, material: &[u8]) -> [u8; 4] {
-    let hash = sha256(&[name.as_bytes(), b"\n", material]);
+    let hash = sha256(&[name.as_bytes(), b"\n", material].concat());
     [hash[0], hash[1], hash[2], hash[3]]
 }
 

@@ -6,9 +6,7 @@ use crate::entry::Leaf;
 use crate::folder::{CHECKPOINT_FILE, Folder, FolderError, VERIFIER_FILE};
 use crate::keys::{CheckpointError, KeysError, VerifierKeys};
 use crate::note::Checkpoint;
-use crate::tile::{
-    Column, Edge, TILE_WIDTH, Tile, entries, partial_tiles, span, tile_root, width_at,
-};
+use crate::tile::{Column, Edge, TILE_WIDTH, Tile, entries, partial_tiles, tile_root, width_at};
 use crate::tree::{Hash, leaf_hash};
 use std::path::{Path, PathBuf};
 
@@ -401,7 +399,7 @@ pub fn compare_folders(
     };
     if at(&a, &head_a)? != at(&b, &head_b)? {
         return Err(CompareError::Fork {
-            index: first_difference(&a, &b, common),
+            index: first_difference((&a, size_a), (&b, size_b)),
         });
     }
     Ok(match size_a.cmp(&size_b) {
@@ -412,18 +410,18 @@ pub fn compare_folders(
 }
 
 /// The first entry in which two whole copies differ.
-fn first_difference(a: &Folder, b: &Folder, common: u64) -> u64 {
+fn first_difference(a: (&Folder, u64), b: (&Folder, u64)) -> u64 {
+    let common = a.1.min(b.1);
     for index in 0..common.div_ceil(WIDTH) {
-        let width = width_at(common, 0, index);
-        let tile = Tile {
+        let tile = |size| Tile {
             column: Column::Hashes(0),
             index,
-            width,
+            width: width_at(size, 0, index),
         };
-        if let (Ok(a), Ok(b)) = (a.hashes(&tile), b.hashes(&tile))
+        if let (Ok(a), Ok(b)) = (a.0.hashes(&tile(a.1)), b.0.hashes(&tile(b.1)))
             && let Some(place) = a.iter().zip(&b).position(|(a, b)| a != b)
         {
-            return index * span(1) + place as u64;
+            return index * WIDTH + place as u64;
         }
     }
     common

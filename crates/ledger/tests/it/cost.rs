@@ -1,7 +1,9 @@
 //! What the hot calls cost. Run with `--ignored --nocapture`; the figures stand in docs/format/ledger.md.
 
+use crate::support::{files, keys, leaf};
 use host::Host;
-use ledger::{Fields, Kind};
+use ledger::folder::Folder;
+use ledger::{Checkpoint, Fields, Kind, Leaf, Publisher};
 use std::hint::black_box;
 use words::{BucketId, SiteId, TenantId, UnixMillis, VersionId};
 
@@ -43,4 +45,77 @@ fn cost_of_a_commitment() {
         }
         println!("opening: {:?} each", (host.elapsed() - start) / 100_000);
     }
+}
+
+#[test]
+#[ignore = "measures"]
+fn cost_of_a_million_entries() {
+    let host = Host::real();
+    let folder = tempfile::tempdir().unwrap();
+    let mut publisher = Publisher::open(folder.path(), keys()).unwrap();
+    let leaves: Vec<Leaf> = (0..1_000_000).map(|index| leaf(7, index)).collect();
+    let start = host.elapsed();
+    for (batch, leaves) in leaves.chunks(15_000).enumerate() {
+        publisher.publish(batch as u64 * 15_000, leaves).unwrap();
+        publisher.checkpoint(UnixMillis(1)).unwrap();
+    }
+    println!("publish with 67 checkpoints: {:?}", host.elapsed() - start);
+    let start = host.elapsed();
+    let verified = ledger::verify(folder.path(), &ledger::Trust::default()).unwrap();
+    println!(
+        "verify {}: {:?}",
+        verified.checkpoint.size,
+        host.elapsed() - start
+    );
+    let start = host.elapsed();
+    let publisher = Publisher::open(folder.path(), keys()).unwrap();
+    println!(
+        "open at {}: {:?}",
+        publisher.next_index(),
+        host.elapsed() - start
+    );
+    let start = host.elapsed();
+    let proof = Folder::at(folder.path())
+        .inclusion_proof(123_456, 1_000_000)
+        .unwrap();
+    println!(
+        "inclusion proof of {} hashes: {:?}",
+        proof.len(),
+        host.elapsed() - start
+    );
+    let bytes: u64 = files(folder.path())
+        .iter()
+        .map(|name| {
+            host::files::stat(&folder.path().join(name))
+                .unwrap()
+                .unwrap()
+                .0
+        })
+        .sum();
+    println!("bytes in files: {bytes}");
+}
+
+#[test]
+#[ignore = "measures"]
+fn cost_of_a_checkpoint() {
+    let host = Host::real();
+    let keys = keys();
+    let head = Checkpoint {
+        origin: keys.verifier().name().into(),
+        size: 1,
+        root: [0; 32],
+        time: None,
+    };
+    let start = host.elapsed();
+    for _ in 0..200 {
+        black_box(keys.sign(&head).unwrap());
+    }
+    println!("sign: {:?} each", (host.elapsed() - start) / 200);
+    let note = keys.sign(&head).unwrap().to_text();
+    println!("checkpoint bytes: {}", note.len());
+    let start = host.elapsed();
+    for _ in 0..200 {
+        keys.verifier().open(black_box(note.as_bytes())).unwrap();
+    }
+    println!("open: {:?} each", (host.elapsed() - start) / 200);
 }

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Makes the Python environment in which foreign programs check a log: aics-tlog 0.2.1 and cryptography 50.
+# aics-tlog asks for Python 3.12 and runs under 3.11 as well, hence --ignore-requires-python.
+set -eu
+where="${1:-$HOME/.cache/clarence/interop}"
+python3 -m venv "$where"
+"$where/bin/pip" install --quiet --disable-pip-version-check 'cryptography==50.0.2'
+"$where/bin/pip" install --quiet --disable-pip-version-check --no-deps --ignore-requires-python 'aics-tlog==0.2.1'
+"$where/bin/python" -c 'import aics_tlog; from cryptography.hazmat.primitives.asymmetric import mldsa'

@@ -1,0 +1,3 @@
+fn main() {
+    let _ = ledger::Commitment([0; 32]);
+}

@@ -1,0 +1,5 @@
+fn twice(entry: &ledger::Entry) -> ledger::Entry {
+    entry.clone()
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+fn twice(receipt: &ledger::Receipt) -> ledger::Receipt {
+    receipt.clone()
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+fn main() {
+    let _ = ledger::Receipt { index: 0, leaf_hash: [0; 32] };
+}
