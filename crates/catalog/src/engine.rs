@@ -33,10 +33,16 @@ impl KeyRange {
         while let Some(last) = end.pop() {
             if last < u8::MAX {
                 end.push(last + 1);
-                return Self { start: prefix.to_vec(), end: Some(end) };
+                return Self {
+                    start: prefix.to_vec(),
+                    end: Some(end),
+                };
             }
         }
-        Self { start: prefix.to_vec(), end: None }
+        Self {
+            start: prefix.to_vec(),
+            end: None,
+        }
     }
 
     /// What is left of the range behind `key`.
@@ -139,7 +145,12 @@ pub trait Engine: Send + Sync + 'static {
     /// One row.
     async fn get(&self, key: &[u8]) -> Result<Option<Row>, ReadError>;
     /// At most `limit` (and at most `SCAN_ROWS_MAX`) rows of a range, from one snapshot.
-    async fn scan(&self, range: KeyRange, limit: usize, order: Order) -> Result<Vec<(Vec<u8>, Row)>, ReadError>;
+    async fn scan(
+        &self,
+        range: KeyRange,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<(Vec<u8>, Row)>, ReadError>;
     /// Changes rows; durable at every site that is current when this returns `Committed`.
     async fn commit(&self, request: Commit) -> Outcome;
     /// The version under which an op was committed, if it was (as far back as the engine remembers ops).

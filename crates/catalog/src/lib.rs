@@ -4,7 +4,10 @@
 //! Never here: what a row means, keys, plaintext.
 
 mod engine;
+pub mod memory;
 mod outcome;
+mod plan;
 
 pub use engine::{Commit, Engine, KeyRange, Mutation, Order, Precondition, ReadError, Row};
+pub use memory::Memory;
 pub use outcome::{Committed, Outcome, Refused, Sites};

@@ -33,7 +33,11 @@ pub struct Committed {
 
 impl Committed {
     pub(crate) const fn new(version: u64, receipts: Vec<Receipt>, sites: Sites) -> Self {
-        Self { version, receipts, sites }
+        Self {
+            version,
+            receipts,
+            sites,
+        }
     }
     /// The commit's version: larger than that of every commit before.
     #[must_use]
