@@ -296,9 +296,12 @@ impl Publisher {
             return Err(self.fork());
         }
         self.confirmed = true;
+        // If one of these cannot be written the log has to be opened again, or its damage would be forgotten.
+        self.failed = true;
         for (tile, bytes) in std::mem::take(&mut self.differing) {
             self.replace(self.folder.path_of(&tile), &bytes)?;
         }
+        self.failed = false;
         Ok(())
     }
 
