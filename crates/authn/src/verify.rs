@@ -8,7 +8,7 @@ use crate::request::{PayloadHash, Presented};
 use words::{AccessKeyId, TenantId, UnixMillis};
 
 /// What is on record about an access key, beside its secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Credential {
     /// Whose key it is.
     pub tenant: TenantId,

@@ -14,13 +14,20 @@ fn main() {
         return;
     };
     let bucket = BucketId::from_bytes([3; 16]);
-    for (name, owner) in [("permit", TENANT), ("deny", TenantId::from_bytes([2; 16]))] {
+    let mut second = 0;
+    for (name, owner, step) in [
+        ("permit, asked anew", TENANT, 1000),
+        ("permit, asked within the second", TENANT, 0),
+        ("deny, asked anew", TenantId::from_bytes([2; 16]), 1000),
+    ] {
         criterion.bench_function(&format!("decide: {name}"), |b| {
             b.iter_batched(
                 caller,
                 |caller| {
+                    second += step;
+                    let now = NOW.plus(second);
                     caller.map(|c| {
-                        policies.decide(c, Action::GetObject, Resource::bucket(owner, bucket), NOW)
+                        policies.decide(c, Action::GetObject, Resource::bucket(owner, bucket), now)
                     })
                 },
                 BatchSize::SmallInput,

@@ -73,7 +73,7 @@ actions! {
 }
 
 /// What an action is asked of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Resource {
     /// Whose it is.
     pub owner: TenantId,

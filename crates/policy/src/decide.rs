@@ -2,9 +2,11 @@
 
 use crate::action::{Action, Resource};
 use crate::facts::question;
+use crate::recall::{Facts, Said};
 use crate::set::Policies;
 use authn::Caller;
 use cedar_policy::Decision;
+use std::sync::Arc;
 use words::UnixMillis;
 
 /// Proof that a caller may do one action on one resource. Made only by [`Policies::decide`]; not
@@ -15,7 +17,7 @@ pub struct Permit {
     action: Action,
     resource: Resource,
     at: UnixMillis,
-    policies: Vec<String>,
+    policies: Arc<[String]>,
     policy_digest: [u8; 32],
 }
 
@@ -174,7 +176,8 @@ impl Denial {
 
 impl Policies {
     /// Decides whether the caller may do `action` on `resource` at `now`. Whatever is not a clean
-    /// permission is a denial.
+    /// permission is a denial. Time counts in whole seconds: a key whose end is not at one ends up to a
+    /// second early.
     pub fn decide(
         &self,
         caller: Caller,
@@ -183,7 +186,11 @@ impl Policies {
         now: UnixMillis,
     ) -> Result<Permit, Denial> {
         let policy_digest = *self.digest();
-        match self.ask(&caller, action, &resource, now) {
+        let facts = Facts::of(&caller, action, &resource);
+        let said = self
+            .recall
+            .or_ask(facts, now, |now| self.ask(&caller, action, &resource, now));
+        match said {
             Ok(policies) => Ok(Permit {
                 caller,
                 action,
@@ -204,13 +211,7 @@ impl Policies {
     }
 
     /// The ids of the permitting policies, or why not.
-    fn ask(
-        &self,
-        caller: &Caller,
-        action: Action,
-        resource: &Resource,
-        now: UnixMillis,
-    ) -> Result<Vec<String>, Reason> {
+    fn ask(&self, caller: &Caller, action: Action, resource: &Resource, now: UnixMillis) -> Said {
         let question = question(&self.names, &self.schema, caller, action, resource, now)
             .map_err(Reason::Diagnostic)?;
         let answer =
@@ -226,7 +227,7 @@ impl Policies {
             .collect();
         policies.sort_unstable();
         match answer.decision() {
-            Decision::Allow if !policies.is_empty() => Ok(policies),
+            Decision::Allow if !policies.is_empty() => Ok(policies.into()),
             Decision::Allow => Err(Reason::Diagnostic("permitted by no policy".to_owned())),
             Decision::Deny => Err(reason(&policies, caller, resource)),
         }

@@ -10,6 +10,7 @@
 mod action;
 mod decide;
 mod facts;
+mod recall;
 mod set;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use crate::action::Action;
 use crate::facts::Names;
+use crate::recall::Recall;
 use aws_lc_rs::digest;
 use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use std::str::FromStr;
@@ -34,6 +35,7 @@ pub struct Policies {
     pub(crate) set: PolicySet,
     pub(crate) schema: Schema,
     pub(crate) names: Names,
+    pub(crate) recall: Recall,
     digest: [u8; 32],
 }
 
@@ -59,6 +61,7 @@ impl Policies {
             set,
             schema,
             names,
+            recall: Recall::default(),
             digest,
         })
     }
