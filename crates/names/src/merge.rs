@@ -93,8 +93,8 @@ impl<'a> Merge<'a> {
             match source {
                 Source::Layer(cursor) => cursor.advance(),
                 Source::Run(cursor) => {
-                    if !cursor.advance() {
-                        cursor.settle(&self.opener).await?;
+                    if !cursor.advance(&self.opener)? {
+                        cursor.next_page(&self.opener).await?;
                     }
                 }
             }

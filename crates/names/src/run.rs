@@ -3,13 +3,14 @@
 use crate::api::NameFacts;
 use crate::cache::{Caches, Node, NodeKey};
 use crate::error::NamesError;
-use crate::record::{Fences, Page, RunRecord};
+use crate::record::{Fences, Page, PageCursor, RunRecord};
 use crate::rows::{self, NodeKind};
 use crate::sealing::{self, Place};
 use catalog::Engine;
 use seal::IndexKey;
 use std::sync::Arc;
 use words::BucketId;
+use words::wire::WireError;
 
 /// All that is needed to open rows of one bucket.
 #[derive(Clone, Copy)]
@@ -56,7 +57,7 @@ impl Opener<'_> {
         )
         .map_err(|why| self.damaged(kind.what(), why))?;
         let node = match kind {
-            NodeKind::Page => Page::decode(&plain).map(Node::Page),
+            NodeKind::Page => Page::decode(plain).map(Node::Page),
             NodeKind::Fences => Fences::decode(&plain).map(Node::Fences),
         };
         let node = Arc::new(node.map_err(|why| self.damaged(kind.what(), why.to_string()))?);
@@ -80,98 +81,101 @@ pub(crate) struct RunCursor {
     run: RunRecord,
     page: Option<Arc<Node>>,
     number: u32,
-    at: usize,
+    at: PageCursor,
 }
 
 impl RunCursor {
     /// A cursor that stands nowhere yet.
-    pub(crate) const fn new(run: RunRecord) -> Self {
+    pub(crate) fn new(run: RunRecord) -> Self {
         Self {
             run,
             page: None,
             number: 0,
-            at: 0,
-        }
-    }
-
-    fn open_page(&self) -> Option<&Page> {
-        match self.page.as_deref() {
-            Some(Node::Page(page)) => Some(page),
-            _ => None,
+            at: PageCursor::default(),
         }
     }
 
     /// The name and facts it stands on; `None` past the end.
     pub(crate) fn current(&self) -> Option<(&[u8], Option<&NameFacts>)> {
-        self.open_page()?.get(self.at)
+        self.page
+            .as_ref()
+            .map(|_| (self.at.name(), self.at.facts()))
     }
 
-    /// Goes to the first name that is not less than `target`.
+    /// Goes to the first name that is not less than `target`, which is ahead of where the cursor stands.
     pub(crate) async fn seek(
         &mut self,
         opener: &Opener<'_>,
         target: &[u8],
     ) -> Result<(), NamesError> {
-        if self.covers(target) {
-            self.at = self.open_page().map_or(0, |page| page.find(target));
+        if self.page.is_some() && self.within(opener, |page, at| page.seek(at, target))? {
             return Ok(());
         }
-        self.number = self.descend(opener, target).await?;
-        self.load(opener).await?;
-        self.at = self.open_page().map_or(0, |page| page.find(target));
-        self.settle(opener).await
-    }
-
-    /// Whether the open page is the one that `target` would be found on, ahead of where the cursor stands.
-    fn covers(&self, target: &[u8]) -> bool {
-        let Some(page) = self.open_page() else {
-            return false;
-        };
-        let last = page.len().checked_sub(1).and_then(|last| page.get(last));
-        let here = page.get(self.at);
-        matches!((here, last), (Some((here, _)), Some((last, _))) if here <= target && target <= last)
+        self.load(opener, self.descend(opener, target).await?)
+            .await?;
+        if !self.within(opener, |page, at| page.seek(at, target))? {
+            self.next_page(opener).await?;
+        }
+        Ok(())
     }
 
     async fn descend(&self, opener: &Opener<'_>, target: &[u8]) -> Result<u32, NamesError> {
+        let damaged = |why: &str| opener.damaged("fence", why.to_owned());
+        if self.run.height == 0 {
+            return Ok(0);
+        }
         let mut number = self.run.fences.saturating_sub(1);
         for level in (1..=self.run.height).rev() {
             let node = opener.node(&self.run, NodeKind::Fences, number).await?;
             let Node::Fences(fences) = &*node else {
-                return Err(opener.damaged("fence", "it is of another kind".to_owned()));
+                return Err(damaged("it is of another kind"));
             };
             if fences.level() != level {
-                return Err(opener.damaged("fence", "it is of another level".to_owned()));
+                return Err(damaged("it is of another level"));
             }
             number = fences
                 .child(target)
-                .ok_or_else(|| opener.damaged("fence", "it parts nothing".to_owned()))?;
+                .ok_or_else(|| damaged("it parts nothing"))?;
         }
-        Ok(if self.run.height == 0 { 0 } else { number })
+        Ok(number)
     }
 
-    async fn load(&mut self, opener: &Opener<'_>) -> Result<(), NamesError> {
-        self.page = Some(opener.node(&self.run, NodeKind::Page, self.number).await?);
-        self.at = 0;
+    async fn load(&mut self, opener: &Opener<'_>, number: u32) -> Result<(), NamesError> {
+        self.page = Some(opener.node(&self.run, NodeKind::Page, number).await?);
+        self.number = number;
+        self.at = PageCursor::default();
         Ok(())
     }
 
-    /// Moves one name on inside the open page; `false` if the page is used up and [`Self::settle`] must
+    /// Does something with the open page.
+    fn within<T>(
+        &mut self,
+        opener: &Opener<'_>,
+        act: impl FnOnce(&Page, &mut PageCursor) -> Result<T, WireError>,
+    ) -> Result<T, NamesError> {
+        let Some(Node::Page(page)) = self.page.as_deref() else {
+            return Err(opener.damaged("page", "it is of another kind".to_owned()));
+        };
+        act(page, &mut self.at).map_err(|why| opener.damaged("page", why.to_string()))
+    }
+
+    /// Moves one name on inside the open page; `false` if the page is used up and [`Self::next_page`] must
     /// follow.
-    pub(crate) fn advance(&mut self) -> bool {
-        self.at += 1;
-        self.open_page().is_none_or(|page| self.at < page.len())
+    pub(crate) fn advance(&mut self, opener: &Opener<'_>) -> Result<bool, NamesError> {
+        self.within(opener, Page::step)
     }
 
-    /// If the cursor stands past the end of its page, goes on to the next page that holds something.
-    pub(crate) async fn settle(&mut self, opener: &Opener<'_>) -> Result<(), NamesError> {
-        while self.open_page().is_some_and(|page| self.at >= page.len()) {
-            self.number += 1;
-            if self.number >= self.run.pages {
-                self.page = None;
-                return Ok(());
-            }
-            self.load(opener).await?;
+    /// Goes to the first name of the next page, or past the end. A page is never empty.
+    pub(crate) async fn next_page(&mut self, opener: &Opener<'_>) -> Result<(), NamesError> {
+        let number = self.number.saturating_add(1);
+        if number >= self.run.pages {
+            self.page = None;
+            return Ok(());
         }
-        Ok(())
+        self.load(opener, number).await?;
+        if self.within(opener, Page::step)? {
+            return Ok(());
+        }
+        Err(opener.damaged("page", "it holds nothing".to_owned()))
     }
 }

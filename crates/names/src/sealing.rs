@@ -68,6 +68,9 @@ pub(crate) fn open(
     bucket: BucketId,
     place: Place,
     sealed: &[u8],
-) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, String> {
-    seal::open_value(key, &place.context(bucket), sealed).map_err(|error| error.to_string())
+) -> Result<Vec<u8>, String> {
+    // Taken out of its wiping shell: an opened row is kept in memory for listings.
+    seal::open_value(key, &place.context(bucket), sealed)
+        .map(|mut plain| std::mem::take(&mut *plain))
+        .map_err(|error| error.to_string())
 }

@@ -12,8 +12,12 @@ const CACHE: usize = 32 * 1024 * 1024;
 type Anything = Box<dyn std::error::Error>;
 
 pub fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.map_err(Anything::from).and_then(|runtime| runtime.block_on(measure()));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = runtime
+        .map_err(Anything::from)
+        .and_then(|runtime| runtime.block_on(measure()));
     if let Err(why) = done {
         eprintln!("not measured: {why}");
         std::process::exit(1);
@@ -23,15 +27,25 @@ pub fn main() {
 async fn measure() -> Result<(), Anything> {
     let mut args = std::env::args().skip(1);
     let place = args.next().unwrap_or_else(|| "memory".to_owned());
-    let count: u64 = args.next().and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
+    let count: u64 = args
+        .next()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1_000_000);
     let host = Host::real();
     let engine = crate::driver::open_engine(&place, &host)?;
     let key = IndexKey::from_bytes(host.random());
-    println!("names {WHAT}, catalog {place}, {count} names, cache {} MiB", CACHE >> 20);
+    println!(
+        "names {WHAT}, catalog {place}, {count} names, cache {} MiB",
+        CACHE >> 20
+    );
     delta_cost(&key, &host);
     let index = Index::new(Arc::clone(&engine), host.clone(), CACHE);
     fill(&index, &engine, &key, &host, count).await?;
-    println!("  memory after the fill: caches {} KiB, process {} MiB", index.cached_bytes() >> 10, rss_mib());
+    println!(
+        "  memory after the fill: caches {} KiB, process {} MiB",
+        index.cached_bytes() >> 10,
+        rss_mib()
+    );
     lists(&engine, &key, &host, count).await?;
     walks(&engine, &key, &host, count).await?;
     delimiters(&engine, &key, &host).await?;
@@ -49,7 +63,10 @@ pub fn open_engine(place: &str, _host: &Host) -> Result<Arc<dyn Engine>, Anythin
 
 /// A thousand folders of equal size; 44 bytes.
 fn name(number: u64) -> String {
-    format!("archive/{:04}/2026-11/document-{number:09}.pdf", number % 1000)
+    format!(
+        "archive/{:04}/2026-11/document-{number:09}.pdf",
+        number % 1000
+    )
 }
 
 /// Visits all numbers below `count` in an order without pattern.
@@ -62,7 +79,11 @@ fn shuffled(at: u64, count: u64) -> u64 {
 }
 
 const fn gcd(left: u64, right: u64) -> u64 {
-    if right == 0 { left } else { gcd(right, left % right) }
+    if right == 0 {
+        left
+    } else {
+        gcd(right, left % right)
+    }
 }
 
 fn facts(number: u64) -> NameFacts {
@@ -78,7 +99,13 @@ fn facts(number: u64) -> NameFacts {
 }
 
 fn delta(key: &IndexKey, host: &Host, number: u64) -> Result<Mutation, Anything> {
-    Ok(put_delta(key, BUCKET, &ObjectKey::parse(&name(number))?, &facts(number), host.random()))
+    Ok(put_delta(
+        key,
+        BUCKET,
+        &ObjectKey::parse(&name(number))?,
+        &facts(number),
+        host.random(),
+    ))
 }
 
 fn delta_cost(key: &IndexKey, host: &Host) {
@@ -90,12 +117,27 @@ fn delta_cost(key: &IndexKey, host: &Host) {
         }
     }
     let each = (host.elapsed() - start).as_secs_f64() * 10.0;
-    println!("  making one delta: {each:.2} us, {} bytes", bytes / 100_000);
+    println!(
+        "  making one delta: {each:.2} us, {} bytes",
+        bytes / 100_000
+    );
 }
 
-async fn commit(engine: &Arc<dyn Engine>, host: &Host, mutations: Vec<Mutation>) -> Result<(), Anything> {
+async fn commit(
+    engine: &Arc<dyn Engine>,
+    host: &Host,
+    mutations: Vec<Mutation>,
+) -> Result<(), Anything> {
     let op = OpId::from_bytes(host.random());
-    match engine.commit(Commit { op, preconditions: vec![], mutations, entries: vec![] }).await {
+    match engine
+        .commit(Commit {
+            op,
+            preconditions: vec![],
+            mutations,
+            entries: vec![],
+        })
+        .await
+    {
         Outcome::Committed(_) => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
@@ -115,7 +157,9 @@ async fn fill(
         let start = host.elapsed();
         for _ in 0..32 {
             let upto = (at + 500).min(count);
-            let made: Result<Vec<_>, _> = (at..upto).map(|at| delta(key, host, shuffled(at, count))).collect();
+            let made: Result<Vec<_>, _> = (at..upto)
+                .map(|at| delta(key, host, shuffled(at, count)))
+                .collect();
             commit(engine, host, made?).await?;
             at = upto;
         }
@@ -141,7 +185,12 @@ async fn fill(
 
 fn summary(what: &str, mut millis: Vec<f64>) {
     millis.sort_by(f64::total_cmp);
-    let at = |share: f64| millis.get(((millis.len() - 1) as f64 * share) as usize).copied().unwrap_or(0.0);
+    let at = |share: f64| {
+        millis
+            .get(((millis.len() - 1) as f64 * share) as usize)
+            .copied()
+            .unwrap_or(0.0)
+    };
     println!("  {what}: p50 {:.2} ms, p99 {:.2} ms", at(0.5), at(0.99));
 }
 
@@ -150,10 +199,18 @@ fn timed(host: &Host, start: std::time::Duration) -> f64 {
 }
 
 fn after(number: u64) -> ListQuery {
-    ListQuery { after: Some(name(number)), ..ListQuery::under("") }
+    ListQuery {
+        after: Some(name(number)),
+        ..ListQuery::under("")
+    }
 }
 
-async fn lists(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, count: u64) -> Result<(), Anything> {
+async fn lists(
+    engine: &Arc<dyn Engine>,
+    key: &IndexKey,
+    host: &Host,
+    count: u64,
+) -> Result<(), Anything> {
     let mut cold = Vec::new();
     for at in 0..50 {
         let index = Index::new(Arc::clone(engine), host.clone(), CACHE);
@@ -170,17 +227,30 @@ async fn lists(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, count: u64
         let mut warm = Vec::new();
         for at in 0..1000 {
             let start = host.elapsed();
-            index.list(key, BUCKET, &after(shuffled(at % spread, count))).await?;
+            index
+                .list(key, BUCKET, &after(shuffled(at % spread, count)))
+                .await?;
             warm.push(timed(host, start));
         }
-        summary(&format!("LIST 1,000 of {count}, warm, {what}"), warm.split_off(500));
+        summary(
+            &format!("LIST 1,000 of {count}, warm, {what}"),
+            warm.split_off(500),
+        );
     }
     Ok(())
 }
 
-async fn walks(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, count: u64) -> Result<(), Anything> {
+async fn walks(
+    engine: &Arc<dyn Engine>,
+    key: &IndexKey,
+    host: &Host,
+    count: u64,
+) -> Result<(), Anything> {
     for (cache, rounds) in [(CACHE, 1), (CACHE * 16, 2)] {
-        let tuning = Tuning { cache_bytes: cache, ..Tuning::default() };
+        let tuning = Tuning {
+            cache_bytes: cache,
+            ..Tuning::default()
+        };
         let index = Index::with_tuning(Arc::clone(engine), host.clone(), tuning);
         for round in 0..rounds {
             let start = host.elapsed();
@@ -199,7 +269,9 @@ async fn walks(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, count: u64
             }
             let rate = count as f64 / (host.elapsed() - start).as_secs_f64();
             let (cache, round) = (cache >> 20, round + 1);
-            println!("  all names, 1,000 a page, cache {cache} MiB, round {round}: {rate:.0} keys/s");
+            println!(
+                "  all names, 1,000 a page, cache {cache} MiB, round {round}: {rate:.0} keys/s"
+            );
         }
     }
     Ok(())
@@ -208,13 +280,17 @@ async fn walks(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, count: u64
 async fn delimiters(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host) -> Result<(), Anything> {
     let mut cold = Vec::new();
     let mut warm = Vec::new();
-    let query = ListQuery { delimiter: Some("/".to_owned()), ..ListQuery::under("archive/") };
+    let query = ListQuery {
+        delimiter: Some("/".to_owned()),
+        ..ListQuery::under("archive/")
+    };
     for _ in 0..10 {
         let index = Index::new(Arc::clone(engine), host.clone(), CACHE);
         for again in 0..2 {
             let start = host.elapsed();
             let page = index.list(key, BUCKET, &query).await?;
-            if page.items.len() != 1000 || !matches!(page.items.first(), Some(ListItem::Prefix(_))) {
+            if page.items.len() != 1000 || !matches!(page.items.first(), Some(ListItem::Prefix(_)))
+            {
                 return Err("not a thousand common prefixes".into());
             }
             if again == 0 { &mut cold } else { &mut warm }.push(timed(host, start));
@@ -225,10 +301,17 @@ async fn delimiters(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host) -> Re
     Ok(())
 }
 
-async fn deltas_on_top(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, count: u64) -> Result<(), Anything> {
+async fn deltas_on_top(
+    engine: &Arc<dyn Engine>,
+    key: &IndexKey,
+    host: &Host,
+    count: u64,
+) -> Result<(), Anything> {
     for (from, upto) in [(0, 1_000), (1_000, 16_000), (16_000, 64_000)] {
         for at in (from..upto).step_by(500) {
-            let made: Result<Vec<_>, _> = (at..at + 500).map(|at| delta(key, host, shuffled(at, count))).collect();
+            let made: Result<Vec<_>, _> = (at..at + 500)
+                .map(|at| delta(key, host, shuffled(at, count)))
+                .collect();
             commit(engine, host, made?).await?;
         }
         let index = Index::new(Arc::clone(engine), host.clone(), CACHE);
@@ -241,7 +324,10 @@ async fn deltas_on_top(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, co
             index.list(key, BUCKET, &after(5)).await?;
             warm.push(timed(host, start));
         }
-        println!("  {upto} deltas not folded yet: first LIST {cold:.1} ms, caches {} KiB", index.cached_bytes() >> 10);
+        println!(
+            "  {upto} deltas not folded yet: first LIST {cold:.1} ms, caches {} KiB",
+            index.cached_bytes() >> 10
+        );
         summary("    then", warm);
     }
     Ok(())
@@ -250,6 +336,10 @@ async fn deltas_on_top(engine: &Arc<dyn Engine>, key: &IndexKey, host: &Host, co
 /// Resident memory of this process.
 fn rss_mib() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
-    pages * 4096 >> 20
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok())
+        .unwrap_or(0);
+    (pages * 4096) >> 20
 }

@@ -22,6 +22,6 @@ pub(crate) fn seal(_: &IndexKey, _: BucketId, _: Place, _: [u8; 24], plain: &[u8
     plain.to_vec()
 }
 
-pub(crate) fn open(_: &IndexKey, _: BucketId, _: Place, stored: &[u8]) -> Result<Box<Vec<u8>>, String> {
-    Ok(Box::new(stored.to_vec()))
+pub(crate) fn open(_: &IndexKey, _: BucketId, _: Place, stored: &[u8]) -> Result<Vec<u8>, String> {
+    Ok(stored.to_vec())
 }

@@ -1,8 +1,9 @@
 //! Fences of a run: for each page, or each row of fences below, the shortest bytes that part it from what
 //! comes before it. `b"N" ‖ bucket ‖ 0x02 ‖ run ‖ number`. The last row of a run is its root.
 
-use super::page::{length, read_name};
+use super::page::length;
 use super::{only_zeros, pad, shared_bytes};
+use words::limits::OBJECT_KEY_BYTES_MAX;
 use words::wire::{Reader, WireError};
 
 const VERSION: u8 = 1;
@@ -153,5 +154,31 @@ impl Fences {
     #[must_use]
     pub fn weight(&self) -> usize {
         self.names.len() + size_of_val(&*self.entries) + size_of::<Self>()
+    }
+}
+
+/// Reads one fence, which shares bytes with the one that lies at `before` in `names`, and appends it.
+fn read_name(
+    reader: &mut Reader<'_>,
+    names: &mut Vec<u8>,
+    before: std::ops::Range<usize>,
+) -> Result<(), WireError> {
+    let shared = usize::from(reader.u16()?);
+    let own = usize::from(reader.u16()?);
+    if shared > before.len() || shared + own > OBJECT_KEY_BYTES_MAX {
+        return Err(WireError::Field("fence length"));
+    }
+    let own = reader.raw(own)?;
+    let start = names.len();
+    names.extend_from_within(before.start..before.start + shared);
+    names.extend_from_slice(own);
+    let rises = match (names.get(before.clone()), names.get(start..)) {
+        (Some(last), Some(name)) => before.is_empty() || last < name,
+        _ => false,
+    };
+    if rises {
+        Ok(())
+    } else {
+        Err(WireError::Field("fence order"))
     }
 }

@@ -9,7 +9,7 @@ mod page;
 pub use delta::DeltaRecord;
 pub use fences::{Fences, FencesBuilder};
 pub use manifest::{Garbage, Manifest, RunId, RunRecord, What};
-pub use page::{Page, PageBuilder};
+pub use page::{Page, PageBuilder, PageCursor};
 
 /// Writes zeros up to a multiple of `step`, so that a row's size tells less of what is in it.
 fn pad(bytes: &mut Vec<u8>, step: usize) {

@@ -1,6 +1,8 @@
 //! One page of a run: names in byte order, each with its facts. `b"N" ‖ bucket ‖ 0x01 ‖ run ‖ number`.
 //!
-//! A name is stored as the bytes in which it differs from the name before it.
+//! A name is stored as the bytes in which it differs from the name before it, except that every sixteenth
+//! is stored whole; where those stand is said at the end. So an opened page is kept as it is, a name is
+//! found in it by halving, and nothing is taken apart that nobody asks for.
 
 use super::{facts, only_zeros, pad, shared_bytes};
 use crate::api::NameFacts;
@@ -8,35 +10,37 @@ use words::limits::OBJECT_KEY_BYTES_MAX;
 use words::wire::{Reader, WireError};
 
 const VERSION: u8 = 1;
-const HEAD_BYTES: usize = 1 + 2;
+/// Version, count of names, count of whole names, end of the entries.
+const HEAD_BYTES: usize = 1 + 2 + 2 + 2;
 /// Kind, shared and own length of an entry.
 const ENTRY_BYTES: usize = 1 + 2 + 2;
 /// A page's length is a multiple of this.
 const STEP_BYTES: usize = 256;
-/// Names of one page written out in full: bounds the memory of an opened page whatever the names are like.
-const NAME_BYTES_MAX: usize = 64 * 1024;
+/// Every so many names one is stored whole.
+const WHOLE_EVERY: u16 = 16;
 
 /// Builds a page.
 pub struct PageBuilder {
     bytes: Vec<u8>,
     last: Vec<u8>,
-    name_bytes: usize,
+    wholes: Vec<u16>,
     count: u16,
     page_bytes: usize,
 }
 
 impl PageBuilder {
-    /// An empty page of at most `page_bytes`.
+    /// An empty page of at most `page_bytes`, which must be less than 64 KiB.
     #[must_use]
     pub fn new(page_bytes: usize) -> Self {
         let mut bytes = Vec::with_capacity(page_bytes);
-        bytes.extend_from_slice(&[VERSION, 0, 0]);
+        bytes.resize(HEAD_BYTES, 0);
+        let page_bytes = page_bytes / STEP_BYTES * STEP_BYTES;
         Self {
             bytes,
             last: Vec::new(),
-            name_bytes: 0,
+            wholes: Vec::new(),
             count: 0,
-            page_bytes: page_bytes / STEP_BYTES * STEP_BYTES,
+            page_bytes,
         }
     }
     /// Whether the page holds nothing.
@@ -53,14 +57,20 @@ impl PageBuilder {
     /// the next one. An empty page takes any name.
     #[must_use]
     pub fn push(&mut self, name: &[u8], known: Option<&NameFacts>) -> bool {
-        let shared = shared_bytes(&self.last, name);
+        let whole = self.count.is_multiple_of(WHOLE_EVERY);
+        let shared = if whole {
+            0
+        } else {
+            shared_bytes(&self.last, name)
+        };
         let own = name.get(shared..).unwrap_or_default();
-        let room = ENTRY_BYTES + own.len() + facts::FACTS_BYTES;
-        let fits = self.bytes.len() + room <= self.page_bytes
-            && self.name_bytes + name.len() <= NAME_BYTES_MAX
-            && self.count < u16::MAX;
-        if !fits && !self.is_empty() {
+        let room = ENTRY_BYTES + own.len() + facts::FACTS_BYTES + 2 * (self.wholes.len() + 1);
+        if self.bytes.len() + room > self.page_bytes && !self.is_empty() {
             return false;
+        }
+        if whole {
+            self.wholes
+                .push(u16::try_from(self.bytes.len()).unwrap_or(u16::MAX));
         }
         self.bytes.push(if known.is_some() {
             facts::KIND_OBJECT
@@ -75,7 +85,6 @@ impl PageBuilder {
         }
         self.last.truncate(shared);
         self.last.extend_from_slice(own);
-        self.name_bytes += name.len();
         self.count += 1;
         true
     }
@@ -84,116 +93,170 @@ impl PageBuilder {
     pub fn take(&mut self) -> Vec<u8> {
         let next = Self::new(self.page_bytes);
         let mut done = std::mem::replace(self, next);
-        if let Some(count) = done.bytes.get_mut(1..HEAD_BYTES) {
-            count.copy_from_slice(&done.count.to_be_bytes());
+        let end = length(done.bytes.len());
+        let head = [
+            &[VERSION][..],
+            &done.count.to_be_bytes(),
+            &length(done.wholes.len()),
+            &end,
+        ]
+        .concat();
+        if let Some(place) = done.bytes.get_mut(..HEAD_BYTES) {
+            place.copy_from_slice(&head);
         }
+        done.bytes
+            .extend(done.wholes.iter().flat_map(|whole| whole.to_be_bytes()));
         pad(&mut done.bytes, STEP_BYTES);
         done.bytes
     }
 }
 
-/// Names have at most 1,024 bytes, so a length always fits.
+/// Names have at most 1,024 bytes and pages less than 64 KiB, so a length always fits.
 pub(super) fn length(bytes: usize) -> [u8; 2] {
     u16::try_from(bytes).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 /// An opened page.
 pub struct Page {
-    /// All names, one after another.
-    names: Box<[u8]>,
-    /// Where each name ends, and its facts.
-    entries: Box<[(u32, Option<NameFacts>)]>,
+    plain: Box<[u8]>,
+    count: u16,
+    /// Where the entries end and the list of whole names begins.
+    end: usize,
+    wholes: usize,
+}
+
+/// A place in a page. It begins before the first name.
+#[derive(Default)]
+pub struct PageCursor {
+    /// Where the entry after this one begins; 0 before the first name.
+    next: usize,
+    name: Vec<u8>,
+    facts: Option<NameFacts>,
+}
+
+impl PageCursor {
+    /// The name it stands on.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+    /// The facts of that name; `None`: gone.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&NameFacts> {
+        self.facts.as_ref()
+    }
 }
 
 impl Page {
-    /// Reads a page's plaintext and checks the order of its names.
-    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let (_, mut reader) = Reader::versioned(bytes, VERSION)?;
-        let count = usize::from(reader.u16()?);
-        let mut names = Vec::with_capacity(count * 48);
-        let mut entries = Vec::with_capacity(count);
-        let mut before = 0..0;
-        for _ in 0..count {
-            let kind = reader.u8()?;
-            let start = names.len();
-            read_name(&mut reader, &mut names, before.clone())?;
-            let end = u32::try_from(names.len()).map_err(|_| WireError::Field("name"))?;
-            entries.push((end, facts::read_kind(kind, &mut reader)?));
-            before = start..names.len();
+    /// Takes a page's plaintext and checks its frame. Entries are checked as they are read.
+    pub fn decode(plain: Vec<u8>) -> Result<Self, WireError> {
+        let (_, mut reader) = Reader::versioned(&plain, VERSION)?;
+        let (count, wholes, end) = (reader.u16()?, reader.u16()?, usize::from(reader.u16()?));
+        let entries = end
+            .checked_sub(HEAD_BYTES)
+            .ok_or(WireError::Field("end of entries"))?;
+        let _entries = reader.raw(entries)?;
+        if count == 0 || wholes != count.div_ceil(WHOLE_EVERY) {
+            return Err(WireError::Field("count of names"));
+        }
+        let wholes = usize::from(wholes);
+        let mut before = 0;
+        for _ in 0..wholes {
+            let whole = reader.u16()?;
+            if whole <= before || usize::from(whole) >= end {
+                return Err(WireError::Field("place of a whole name"));
+            }
+            before = whole;
         }
         only_zeros(reader.rest())?;
         Ok(Self {
-            names: names.into(),
-            entries: entries.into(),
+            plain: plain.into(),
+            count,
+            end,
+            wholes,
         })
     }
+
     /// How many names the page holds.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    pub const fn count(&self) -> u16 {
+        self.count
     }
-    /// Whether it holds none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+
+    /// Goes to the next name; `false` at the end of the page.
+    pub fn step(&self, cursor: &mut PageCursor) -> Result<bool, WireError> {
+        let at = cursor.next.max(HEAD_BYTES);
+        let entries = self.plain.get(at..self.end).ok_or(WireError::Short)?;
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        let mut reader = Reader::bare(entries);
+        let kind = reader.u8()?;
+        let (shared, own) = (usize::from(reader.u16()?), usize::from(reader.u16()?));
+        let known = cursor
+            .name
+            .get(shared..)
+            .ok_or(WireError::Field("name length"))?;
+        if shared + own > OBJECT_KEY_BYTES_MAX {
+            return Err(WireError::Field("name length"));
+        }
+        let own = reader.raw(own)?;
+        // What they share is equal, so the rest decides the order.
+        if own <= known {
+            return Err(WireError::Field("name order"));
+        }
+        cursor.name.truncate(shared);
+        cursor.name.extend_from_slice(own);
+        cursor.facts = facts::read_kind(kind, &mut reader)?;
+        cursor.next = self.end - reader.remaining();
+        Ok(true)
     }
-    /// A name and its facts (`None`: gone).
-    #[must_use]
-    pub fn get(&self, at: usize) -> Option<(&[u8], Option<&NameFacts>)> {
-        let (_, known) = self.entries.get(at)?;
-        Some((self.name(at)?, known.as_ref()))
-    }
-    fn name(&self, at: usize) -> Option<&[u8]> {
-        let end = self.entries.get(at)?.0 as usize;
-        let start = match at.checked_sub(1) {
-            Some(before) => self.entries.get(before)?.0 as usize,
-            None => 0,
-        };
-        self.names.get(start..end)
-    }
-    /// Where the first name that is not less than `target` stands; [`Self::len`] if there is none.
-    #[must_use]
-    pub fn find(&self, target: &[u8]) -> usize {
-        let (mut low, mut high) = (0, self.len());
+
+    /// Goes to the first name that is not less than `target`; `false` if there is none on this page.
+    pub fn seek(&self, cursor: &mut PageCursor, target: &[u8]) -> Result<bool, WireError> {
+        let (mut low, mut high) = (0, self.wholes);
         while low < high {
             let middle = usize::midpoint(low, high);
-            if self.name(middle).is_some_and(|name| name < target) {
+            if self.whole_name(middle)? <= target {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        low
+        cursor.name.clear();
+        cursor.facts = None;
+        cursor.next = self.whole(low.saturating_sub(1))?;
+        while self.step(cursor)? {
+            if cursor.name.as_slice() >= target {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
+
+    /// Where a whole name's entry begins.
+    fn whole(&self, number: usize) -> Result<usize, WireError> {
+        let at = self.end + 2 * number;
+        let place = self.plain.get(at..at + 2).ok_or(WireError::Short)?;
+        Ok(usize::from(Reader::bare(place).u16()?))
+    }
+
+    fn whole_name(&self, number: usize) -> Result<&[u8], WireError> {
+        let entries = self
+            .plain
+            .get(self.whole(number)?..self.end)
+            .ok_or(WireError::Short)?;
+        let mut reader = Reader::bare(entries);
+        let (_kind, shared, own) = (reader.u8()?, reader.u16()?, reader.u16()?);
+        if shared != 0 {
+            return Err(WireError::Field("whole name"));
+        }
+        reader.raw(usize::from(own))
+    }
+
     /// Memory it takes.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.names.len() + size_of_val(&*self.entries) + size_of::<Self>()
-    }
-}
-
-/// Reads one name, which shares bytes with the one that lies at `before` in `names`, and appends it.
-pub(super) fn read_name(
-    reader: &mut Reader<'_>,
-    names: &mut Vec<u8>,
-    before: std::ops::Range<usize>,
-) -> Result<(), WireError> {
-    let shared = usize::from(reader.u16()?);
-    let own = usize::from(reader.u16()?);
-    if shared > before.len() || shared + own > OBJECT_KEY_BYTES_MAX {
-        return Err(WireError::Field("name length"));
-    }
-    let own = reader.raw(own)?;
-    let start = names.len();
-    names.extend_from_within(before.start..before.start + shared);
-    names.extend_from_slice(own);
-    let rises = match (names.get(before.clone()), names.get(start..)) {
-        (Some(last), Some(name)) => before.is_empty() || last < name,
-        _ => false,
-    };
-    if rises {
-        Ok(())
-    } else {
-        Err(WireError::Field("name order"))
+        self.plain.len() + size_of::<Self>()
     }
 }

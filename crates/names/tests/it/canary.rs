@@ -42,11 +42,24 @@ fn debug_shows_no_name() {
     run(async {
         let rig = Rig::new(tiny());
         rig.put(CANARY, &facts(1)).await;
-        let query = ListQuery { delimiter: Some("/".to_owned()), ..ListQuery::under("") };
+        let query = ListQuery {
+            delimiter: Some("/".to_owned()),
+            ..ListQuery::under("")
+        };
         let rolled = rig.index.list(&key(), BUCKET, &query).await.unwrap();
-        let plain = rig.index.list(&key(), BUCKET, &ListQuery::under("pat")).await.unwrap();
-        let under = ListQuery { after: Some(CANARY.to_owned()), ..ListQuery::under("patients") };
-        let shown = format!("{rolled:?} {plain:?} {:?} {:?} {under:?}", rolled.items, plain.items);
+        let plain = rig
+            .index
+            .list(&key(), BUCKET, &ListQuery::under("pat"))
+            .await
+            .unwrap();
+        let under = ListQuery {
+            after: Some(CANARY.to_owned()),
+            ..ListQuery::under("patients")
+        };
+        let shown = format!(
+            "{rolled:?} {plain:?} {:?} {:?} {under:?}",
+            rolled.items, plain.items
+        );
         assert!(!shown.contains("patients") && !shown.contains("1893"));
     });
 }
@@ -59,7 +72,12 @@ fn a_row_tells_the_length_of_a_name_only_roughly() {
             rig.put(&"x".repeat(length), &facts(1)).await;
             rig.delete(&"x".repeat(length)).await;
         }
-        let mut sizes: Vec<_> = rig.rows().await.iter().map(|(_, row)| row.value.len()).collect();
+        let mut sizes: Vec<_> = rig
+            .rows()
+            .await
+            .iter()
+            .map(|(_, row)| row.value.len())
+            .collect();
         sizes.sort_unstable();
         sizes.dedup();
         assert!(sizes.len() <= 3, "{sizes:?}");

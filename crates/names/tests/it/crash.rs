@@ -24,7 +24,11 @@ async fn filled() -> (Rig, Model) {
 }
 
 async fn assert_right(rig: &Rig, model: &Model) {
-    let page = rig.index.list(&key(), BUCKET, &ListQuery::under("")).await.unwrap();
+    let page = rig
+        .index
+        .list(&key(), BUCKET, &ListQuery::under(""))
+        .await
+        .unwrap();
     assert!(page == naive::list(model, &ListQuery::under("")));
 }
 
@@ -62,7 +66,11 @@ fn a_crash_at_every_single_commit_leaves_a_right_listing() {
 /// One manifest and the rows of one run.
 async fn assert_no_orphans(rig: &Rig) {
     let rows = rig.rows().await;
-    let mut runs: Vec<_> = rows.iter().filter(|(key, _)| key[17] != 0).map(|(key, _)| &key[18..34]).collect();
+    let mut runs: Vec<_> = rows
+        .iter()
+        .filter(|(key, _)| key[17] != 0)
+        .map(|(key, _)| &key[18..34])
+        .collect();
     runs.sort_unstable();
     runs.dedup();
     assert_eq!(runs.len(), 1);
@@ -76,7 +84,8 @@ fn an_overtaken_worker_writes_nothing_more() {
         let mut taken_over = 0;
         for calls in 0..60 {
             for number in 0..8 {
-                rig.put(&format!("{}{number:03}", "n".repeat(60)), &facts(number)).await;
+                rig.put(&format!("{}{number:03}", "n".repeat(60)), &facts(number))
+                    .await;
             }
             let other = rig.other();
             rig.engine.interrupt_at(calls, async move {

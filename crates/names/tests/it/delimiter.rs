@@ -10,8 +10,18 @@ fn text(most: usize) -> impl Strategy<Value = String> {
 }
 
 fn query() -> impl Strategy<Value = ListQuery> {
-    (text(3), proptest::option::of(text(6)), proptest::option::of(text(3)), 0_usize..15)
-        .prop_map(|(prefix, after, delimiter, max)| ListQuery { prefix, after, delimiter, max })
+    (
+        text(3),
+        proptest::option::of(text(6)),
+        proptest::option::of(text(3)),
+        0_usize..15,
+    )
+        .prop_map(|(prefix, after, delimiter, max)| ListQuery {
+            prefix,
+            after,
+            delimiter,
+            max,
+        })
 }
 
 proptest! {
@@ -49,8 +59,11 @@ async fn three_folders() -> Rig {
 }
 
 async fn lines(rig: &Rig, after: &str) -> Vec<String> {
-    let query =
-        ListQuery { after: Some(after.to_owned()), delimiter: Some("/".to_owned()), ..ListQuery::under("") };
+    let query = ListQuery {
+        after: Some(after.to_owned()),
+        delimiter: Some("/".to_owned()),
+        ..ListQuery::under("")
+    };
     let page = rig.index.list(&key(), BUCKET, &query).await.unwrap();
     let line = |item: ListItem| match item {
         ListItem::Object { name, .. } => name.as_str().to_owned(),
@@ -76,9 +89,24 @@ fn a_marker_inside_a_common_prefix_passes_over_it() {
 fn nothing_asked_is_nothing_listed() {
     run(async {
         let rig = three_folders().await;
-        let page = rig.index.list(&key(), BUCKET, &ListQuery::default()).await.unwrap();
+        let page = rig
+            .index
+            .list(&key(), BUCKET, &ListQuery::default())
+            .await
+            .unwrap();
         assert!(page.items.is_empty() && !page.truncated && page.next.is_none());
-        let much = ListQuery { max: usize::MAX, ..ListQuery::default() };
-        assert_eq!(rig.index.list(&key(), BUCKET, &much).await.unwrap().items.len(), 5);
+        let much = ListQuery {
+            max: usize::MAX,
+            ..ListQuery::default()
+        };
+        assert_eq!(
+            rig.index
+                .list(&key(), BUCKET, &much)
+                .await
+                .unwrap()
+                .items
+                .len(),
+            5
+        );
     });
 }

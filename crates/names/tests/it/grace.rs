@@ -32,7 +32,9 @@ async fn interrupted(calls: u64, warm: bool, grace_ms: u64) {
     });
     let query = ListQuery::under("");
     for _ in 0..2 {
-        assert!(rig.index.list(&key(), BUCKET, &query).await.unwrap() == naive::list(&model, &query));
+        assert!(
+            rig.index.list(&key(), BUCKET, &query).await.unwrap() == naive::list(&model, &query)
+        );
     }
 }
 
@@ -53,7 +55,10 @@ fn a_fold_between_any_two_reads_changes_nothing() {
 fn a_put_between_any_two_reads_is_seen_whole_or_not_at_all() {
     run(async {
         for calls in 0..40 {
-            let rig = std::sync::Arc::new(Rig::new(Tuning { grace_ms: 0, ..tiny() }));
+            let rig = std::sync::Arc::new(Rig::new(Tuning {
+                grace_ms: 0,
+                ..tiny()
+            }));
             let before = filled(&rig).await;
             let mut after = before.clone();
             after.insert("new".to_owned(), facts(99));
@@ -81,18 +86,27 @@ fn folded_rows_stay_for_the_grace_and_no_longer() {
         rig.clock.pass(1);
         assert!(rig.index.fold(&key(), BUCKET).await.unwrap().swept > 50);
         assert!(rig.rows().await.len() < kept);
-        assert_eq!(rig.index.fold(&key(), BUCKET).await.unwrap(), names::FoldReport::default());
+        assert_eq!(
+            rig.index.fold(&key(), BUCKET).await.unwrap(),
+            names::FoldReport::default()
+        );
     });
 }
 
 #[test]
 fn a_cache_of_nothing_lists_the_same() {
     run(async {
-        let rig = Rig::new(Tuning { cache_bytes: 0, ..tiny() });
+        let rig = Rig::new(Tuning {
+            cache_bytes: 0,
+            ..tiny()
+        });
         let model = filled(&rig).await;
         let query = ListQuery::under("");
         for _ in 0..3 {
-            assert!(rig.index.list(&key(), BUCKET, &query).await.unwrap() == naive::list(&model, &query));
+            assert!(
+                rig.index.list(&key(), BUCKET, &query).await.unwrap()
+                    == naive::list(&model, &query)
+            );
         }
         assert!(rig.index.cached_bytes() < 64 * 1024);
     });
@@ -101,17 +115,34 @@ fn a_cache_of_nothing_lists_the_same() {
 #[test]
 fn memory_stays_bounded_over_many_buckets() {
     run(async {
-        let rig = Rig::new(Tuning { cache_bytes: 200_000, ..tiny() });
+        let rig = Rig::new(Tuning {
+            cache_bytes: 200_000,
+            ..tiny()
+        });
         for bucket in 0..200_u8 {
             let bucket = words::BucketId::from_bytes([bucket; 16]);
             for number in 0..20_u64 {
-                let name = words::ObjectKey::parse(&format!("{}{number}", "y".repeat(200))).unwrap();
+                let name =
+                    words::ObjectKey::parse(&format!("{}{number}", "y".repeat(200))).unwrap();
                 let salt = rig.host.random();
-                rig.apply(vec![names::put_delta(&key(), bucket, &name, &facts(number), salt)]).await;
+                rig.apply(vec![names::put_delta(
+                    &key(),
+                    bucket,
+                    &name,
+                    &facts(number),
+                    salt,
+                )])
+                .await;
             }
-            rig.index.list(&key(), bucket, &ListQuery::under("")).await.unwrap();
+            rig.index
+                .list(&key(), bucket, &ListQuery::under(""))
+                .await
+                .unwrap();
             rig.index.fold(&key(), bucket).await.unwrap();
-            rig.index.list(&key(), bucket, &ListQuery::under("")).await.unwrap();
+            rig.index
+                .list(&key(), bucket, &ListQuery::under(""))
+                .await
+                .unwrap();
             assert!(rig.index.cached_bytes() <= 200_000);
         }
     });

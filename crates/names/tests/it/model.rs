@@ -14,8 +14,16 @@ enum Step {
     CrashedFold(u64, bool, bool),
     Restart,
     Pass(u64),
-    List { prefix: String, after: Option<String>, delimiter: Option<String>, max: usize },
-    Walk { delimiter: Option<String>, max: usize },
+    List {
+        prefix: String,
+        after: Option<String>,
+        delimiter: Option<String>,
+        max: usize,
+    },
+    Walk {
+        delimiter: Option<String>,
+        max: usize,
+    },
 }
 
 /// Few letters, so that names meet, nest and share prefixes; some of more than one byte.
@@ -60,13 +68,27 @@ async fn check(rig: &Rig, model: &Model, query: &ListQuery) {
 }
 
 async fn walk(rig: &Rig, model: &Model, delimiter: Option<String>, max: usize) {
-    let found = rig.all(&ListQuery { delimiter: delimiter.clone(), max, ..ListQuery::default() }).await;
-    let whole = naive::list(model, &ListQuery { delimiter, max: usize::MAX, ..ListQuery::default() });
+    let found = rig
+        .all(&ListQuery {
+            delimiter: delimiter.clone(),
+            max,
+            ..ListQuery::default()
+        })
+        .await;
+    let whole = naive::list(
+        model,
+        &ListQuery {
+            delimiter,
+            max: usize::MAX,
+            ..ListQuery::default()
+        },
+    );
     assert!(found == whole.items);
 }
 
 async fn crashed_fold(rig: &mut Rig, at: u64, told: bool, whole: bool) {
-    rig.engine.crash_at(at, if told { Crash::After } else { Crash::Before });
+    rig.engine
+        .crash_at(at, if told { Crash::After } else { Crash::Before });
     let done = match whole {
         true => rig.index.compact(&key(), BUCKET).await,
         false => rig.index.fold(&key(), BUCKET).await,
@@ -94,8 +116,23 @@ async fn play(steps: Vec<Step>) {
             Step::CrashedFold(at, told, whole) => crashed_fold(&mut rig, at, told, whole).await,
             Step::Restart => drop(rig.restart()),
             Step::Pass(millis) => rig.clock.pass(millis),
-            Step::List { prefix, after, delimiter, max } => {
-                check(&rig, &model, &ListQuery { prefix, after, delimiter, max }).await;
+            Step::List {
+                prefix,
+                after,
+                delimiter,
+                max,
+            } => {
+                check(
+                    &rig,
+                    &model,
+                    &ListQuery {
+                        prefix,
+                        after,
+                        delimiter,
+                        max,
+                    },
+                )
+                .await;
             }
             Step::Walk { delimiter, max } => walk(&rig, &model, delimiter, max).await,
         }
@@ -110,12 +147,22 @@ async fn finish(rig: &Rig, model: &Model) {
     rig.clock.pass(10_000);
     rig.index.fold(&key(), BUCKET).await.unwrap();
     walk(rig, model, None, 1000).await;
-    assert_eq!(rig.index.is_empty(&key(), BUCKET).await.unwrap(), model.is_empty());
+    assert_eq!(
+        rig.index.is_empty(&key(), BUCKET).await.unwrap(),
+        model.is_empty()
+    );
     let rows = rig.rows().await;
-    let deltas = rows.iter().filter(|(key, _)| key.first() == Some(&b'D')).count();
+    let deltas = rows
+        .iter()
+        .filter(|(key, _)| key.first() == Some(&b'D'))
+        .count();
     assert_eq!(deltas, 0, "folded deltas are swept");
     if model.is_empty() {
-        assert!(rows.len() <= 1, "only the manifest is left, not {} rows", rows.len());
+        assert!(
+            rows.len() <= 1,
+            "only the manifest is left, not {} rows",
+            rows.len()
+        );
     }
 }
 

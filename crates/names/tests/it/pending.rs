@@ -12,10 +12,18 @@ async fn put(rig: &Rig, from: u64, upto: u64) {
 #[test]
 fn waiting_deltas_are_counted_and_folds_take_them_off() {
     run(async {
-        let rig = Rig::new(Tuning { fold_deltas_max: 700, pending_max: 3000, ..tiny() });
+        let rig = Rig::new(Tuning {
+            fold_deltas_max: 700,
+            pending_max: 3000,
+            ..tiny()
+        });
         assert_eq!(rig.index.pending(&key(), BUCKET).await.unwrap().deltas, 0);
         put(&rig, 0, 1500).await;
-        assert_eq!(rig.index.pending(&key(), BUCKET).await.unwrap().deltas, 0, "believed for a while");
+        assert_eq!(
+            rig.index.pending(&key(), BUCKET).await.unwrap().deltas,
+            0,
+            "believed for a while"
+        );
         rig.clock.pass(20);
         let pending = rig.index.pending(&key(), BUCKET).await.unwrap();
         assert!(pending.deltas == 1500 && pending.due && !pending.full);
@@ -31,9 +39,16 @@ fn waiting_deltas_are_counted_and_folds_take_them_off() {
 #[test]
 fn another_nodes_fold_is_noticed() {
     run(async {
-        let rig = Rig::new(Tuning { fold_deltas_max: 700, pending_max: 3000, ..tiny() });
+        let rig = Rig::new(Tuning {
+            fold_deltas_max: 700,
+            pending_max: 3000,
+            ..tiny()
+        });
         put(&rig, 0, 1000).await;
-        assert_eq!(rig.index.pending(&key(), BUCKET).await.unwrap().deltas, 1000);
+        assert_eq!(
+            rig.index.pending(&key(), BUCKET).await.unwrap().deltas,
+            1000
+        );
         rig.other().fold(&key(), BUCKET).await.unwrap();
         put(&rig, 1000, 1100).await;
         rig.clock.pass(20);

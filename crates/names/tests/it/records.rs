@@ -2,7 +2,10 @@
 
 use crate::support::facts;
 use names::Position;
-use names::record::{DeltaRecord, Fences, FencesBuilder, Garbage, Manifest, Page, PageBuilder, RunId, RunRecord, What};
+use names::record::{
+    DeltaRecord, Fences, FencesBuilder, Garbage, Manifest, Page, PageBuilder, PageCursor, RunId,
+    RunRecord, What,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use words::UnixMillis;
@@ -19,22 +22,53 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     let id = || any::<[u8; 16]>().prop_map(RunId::from_bytes);
     let position = || proptest::collection::vec(any::<u8>(), 1..=16);
     let position = move || position().prop_map(|bytes| Position::from_bytes(&bytes).unwrap());
-    let run = (id(), any::<u8>(), 1_u8..9, any::<u32>(), 1_u32.., any::<u64>(), any::<u64>()).prop_map(
-        |(id, level, height, pages, fences, entries, tombstones)| RunRecord {
-            id, level, height, pages, fences, entries, tombstones,
-        },
-    );
+    let run = (
+        id(),
+        any::<u8>(),
+        1_u8..9,
+        any::<u32>(),
+        1_u32..,
+        any::<u64>(),
+        any::<u64>(),
+    )
+        .prop_map(
+            |(id, level, height, pages, fences, entries, tombstones)| RunRecord {
+                id,
+                level,
+                height,
+                pages,
+                fences,
+                entries,
+                tombstones,
+            },
+        );
     let what = prop_oneof![
         position().prop_map(What::Deltas),
-        (id(), any::<u32>(), any::<u32>()).prop_map(|(id, pages, fences)| What::Run(id, pages, fences)),
+        (id(), any::<u32>(), any::<u32>())
+            .prop_map(|(id, pages, fences)| What::Run(id, pages, fences)),
         id().prop_map(What::Unfinished),
     ];
-    let garbage = (any::<u64>(), what).prop_map(|(since, what)| Garbage { since: UnixMillis(since), what });
+    let garbage = (any::<u64>(), what).prop_map(|(since, what)| Garbage {
+        since: UnixMillis(since),
+        what,
+    });
     use proptest::collection::vec as many;
-    (any::<u64>(), proptest::option::of(position()), many(id(), 0..3), many(run, 0..20), many(garbage, 0..20))
-        .prop_map(|(generation, watermark, building, runs, garbage)| Manifest {
-            generation, watermark, building, runs, garbage,
-        })
+    (
+        any::<u64>(),
+        proptest::option::of(position()),
+        many(id(), 0..3),
+        many(run, 0..20),
+        many(garbage, 0..20),
+    )
+        .prop_map(
+            |(generation, watermark, building, runs, garbage)| Manifest {
+                generation,
+                watermark,
+                building,
+                runs,
+                garbage,
+            },
+        )
 }
 
 proptest! {
@@ -56,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn a_page_comes_back(names in names(), page_bytes in 1500_usize..20_000) {
+    fn a_page_comes_back(names in names(), targets in names(), page_bytes in 1500_usize..20_000) {
         let mut builder = PageBuilder::new(page_bytes);
         let mut taken = Vec::new();
         for (number, name) in names.iter().enumerate() {
@@ -68,13 +102,21 @@ proptest! {
         }
         let bytes = builder.take();
         prop_assert!(bytes.len() <= page_bytes.max(1792) && builder.is_empty());
-        let page = Page::decode(&bytes).unwrap();
-        prop_assert_eq!(page.len(), taken.len());
-        for (at, (name, known)) in taken.iter().enumerate() {
-            prop_assert!(page.get(at) == Some((name.as_slice(), known.as_ref())));
-            prop_assert_eq!(page.find(name), at);
+        let page = Page::decode(bytes).unwrap();
+        prop_assert_eq!(usize::from(page.count()), taken.len());
+        let (mut walking, mut seeking) = (PageCursor::default(), PageCursor::default());
+        for (name, known) in &taken {
+            prop_assert!(page.step(&mut walking).unwrap());
+            prop_assert!(walking.name() == name && walking.facts() == known.as_ref());
+            prop_assert!(page.seek(&mut seeking, name).unwrap());
+            prop_assert!(seeking.name() == name && seeking.facts() == known.as_ref());
         }
-        prop_assert_eq!(page.find(&[255; 1025]), taken.len());
+        prop_assert!(!page.step(&mut walking).unwrap() && !page.step(&mut walking).unwrap());
+        for target in targets {
+            let expected = taken.iter().find(|(name, _)| *name >= target);
+            prop_assert_eq!(page.seek(&mut seeking, &target).unwrap(), expected.is_some());
+            prop_assert!(expected.is_none_or(|(name, _)| seeking.name() == name));
+        }
     }
 
     #[test]
@@ -103,15 +145,41 @@ proptest! {
             *first = 1;
         }
         let _ = (DeltaRecord::decode(&bytes).is_ok(), Manifest::decode(&bytes).is_ok());
-        let _ = (Page::decode(&bytes).is_ok(), Fences::decode(&bytes).is_ok());
+        let _ = Fences::decode(&bytes).is_ok();
+        if let Ok(page) = Page::decode(bytes) {
+            let mut cursor = PageCursor::default();
+            while let Ok(true) = page.step(&mut cursor) {}
+            let _ = page.seek(&mut cursor, b"m").is_ok();
+        }
+    }
+
+    #[test]
+    fn no_damage_to_a_page_makes_a_reader_panic(names in names(), at in any::<prop::sample::Index>(), byte: u8) {
+        let mut builder = PageBuilder::new(16_128);
+        let fits = names.iter().take_while(|name| builder.push(name, Some(&facts(1)))).count();
+        let mut bytes = builder.take();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(page) = Page::decode(bytes) {
+            let mut cursor = PageCursor::default();
+            let mut steps = 0;
+            while let Ok(true) = page.step(&mut cursor) {
+                steps += 1;
+            }
+            prop_assert!(fits > 0 && steps < 10_000);
+            let _ = page.seek(&mut cursor, b"m").is_ok();
+        }
     }
 }
 
 #[test]
 fn names_out_of_order_are_no_page() {
-    let mut builder = PageBuilder::new(4096);
-    assert!(builder.push(b"b", None) && builder.push(b"a", None));
-    assert!(Page::decode(&builder.take()).is_err());
-    assert!(builder.push(b"b", None) && builder.push(b"b", None));
-    assert!(Page::decode(&builder.take()).is_err());
+    for (first, second) in [(b"b", b"a"), (b"b", b"b")] {
+        let mut builder = PageBuilder::new(4096);
+        assert!(builder.push(first, None) && builder.push(second, None));
+        let page = Page::decode(builder.take()).unwrap();
+        let mut cursor = PageCursor::default();
+        assert!(page.step(&mut cursor).unwrap());
+        assert!(page.step(&mut cursor).is_err());
+    }
 }

@@ -111,7 +111,11 @@ impl Faulty {
         if let Some(what) = due {
             what.await;
         }
-        if self.down.load(Ordering::Relaxed) { Err(ReadError::Stopped("crashed".into())) } else { Ok(()) }
+        if self.down.load(Ordering::Relaxed) {
+            Err(ReadError::Stopped("crashed".into()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -121,7 +125,12 @@ impl Engine for Faulty {
         self.before_read().await?;
         self.inner.get(key).await
     }
-    async fn scan(&self, range: KeyRange, limit: usize, order: Order) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
+    async fn scan(
+        &self,
+        range: KeyRange,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
         self.before_read().await?;
         self.inner.scan(range, limit, order).await
     }
@@ -141,7 +150,9 @@ impl Engine for Faulty {
                 None => None,
             }
         };
-        let Some(how) = now else { return self.inner.commit(request).await };
+        let Some(how) = now else {
+            return self.inner.commit(request).await;
+        };
         self.down.store(true, Ordering::Relaxed);
         if how == Crash::After {
             let _told_nobody = self.inner.commit(request).await;
@@ -185,13 +196,28 @@ impl Rig {
         let memory: Arc<dyn Engine> = Arc::new(catalog::Memory::new());
         let engine = Faulty::new(Arc::clone(&memory));
         let clock = Arc::new(TestClock::default());
-        let host = Host::new(Arc::<TestClock>::clone(&clock), Arc::new(TestRandom(Mutex::new(1))));
+        let host = Host::new(
+            Arc::<TestClock>::clone(&clock),
+            Arc::new(TestRandom(Mutex::new(1))),
+        );
         let index = Index::with_tuning(Arc::<Faulty>::clone(&engine), host.clone(), tuning);
-        Self { engine, memory, clock, host, index, tuning, ops: AtomicU64::new(0) }
+        Self {
+            engine,
+            memory,
+            clock,
+            host,
+            index,
+            tuning,
+            ops: AtomicU64::new(0),
+        }
     }
     /// The same machine after a restart: all that was in memory is gone.
     pub fn restart(&mut self) -> bool {
-        self.index = Index::with_tuning(Arc::<Faulty>::clone(&self.engine), self.host.clone(), self.tuning);
+        self.index = Index::with_tuning(
+            Arc::<Faulty>::clone(&self.engine),
+            self.host.clone(),
+            self.tuning,
+        );
         self.engine.revive()
     }
     /// Another node on the same catalog, which does not crash.
@@ -205,13 +231,27 @@ impl Rig {
     }
     pub async fn delete(&self, name: &str) {
         let name = ObjectKey::parse(name).unwrap();
-        self.apply(vec![names::delete_delta(&key(), BUCKET, &name, self.host.random())]).await;
+        self.apply(vec![names::delete_delta(
+            &key(),
+            BUCKET,
+            &name,
+            self.host.random(),
+        )])
+        .await;
     }
     pub async fn apply(&self, mutations: Vec<Mutation>) {
         self.ops.fetch_add(1, Ordering::Relaxed);
         let op = OpId::from_bytes(self.host.random());
-        let request = Commit { op, preconditions: vec![], mutations, entries: vec![] };
-        assert!(matches!(self.memory.commit(request).await, Outcome::Committed(_)));
+        let request = Commit {
+            op,
+            preconditions: vec![],
+            mutations,
+            entries: vec![],
+        };
+        assert!(matches!(
+            self.memory.commit(request).await,
+            Outcome::Committed(_)
+        ));
     }
     /// All rows of the bucket's index.
     pub async fn rows(&self) -> Vec<(Vec<u8>, Row)> {
@@ -219,7 +259,11 @@ impl Rig {
         for tag in [b'D', b'N'] {
             let mut range = KeyRange::prefix(&[tag]);
             loop {
-                let found = self.memory.scan(range.clone(), 1000, Order::Ascending).await.unwrap();
+                let found = self
+                    .memory
+                    .scan(range.clone(), 1000, Order::Ascending)
+                    .await
+                    .unwrap();
                 let Some((last, _)) = found.last() else { break };
                 range = range.after(last);
                 rows.extend(found);
@@ -257,11 +301,16 @@ pub fn facts(number: u64) -> NameFacts {
 
 /// Runs a test to its end on one thread.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(test)
 }
 
 /// How many random cases a property is tried on: `PROPTEST_CASES`, or what the test says.
 pub fn cases(usual: u32) -> proptest::prelude::ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let asked = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
     proptest::prelude::ProptestConfig::with_cases(asked.unwrap_or(usual))
 }
