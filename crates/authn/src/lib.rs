@@ -5,7 +5,7 @@
 //! Pure: no I/O, no clock, no randomness. Never here: where secrets are kept, what a caller may do, and
 //! the hashing of whole bodies (the store hashes while it streams).
 //!
-//! Reading order: [`request`] (what a request presents), [`verify`](mod@verify) (the check),
+//! Reading order: [`request`] (what a request presents), [`verify()`] (the check),
 //! [`chunks`] and [`chunked`] (bodies), [`error`] (what a refused client is told).
 
 mod canonical;
