@@ -33,3 +33,4 @@ pub use config::{Config, TRACING_DIRECTIVE};
 pub use ops::{Ops, Readiness, Seen};
 pub use serve::serve;
 pub use tls::{Tls, TlsError};
+pub use verbs::IMPLEMENTED;

@@ -62,9 +62,8 @@ macro_rules! operations {
             )*
         }
 
-        /// The operations that do not answer 501, by their S3 names in snake case.
-        #[cfg(test)]
-        pub(crate) const IMPLEMENTED: &[&str] = &[$(stringify!($operation)),*];
+        /// The operations that are offered, by their S3 names in snake case; every other one answers 501.
+        pub const IMPLEMENTED: &[&str] = &[$(stringify!($operation)),*];
     };
 }
 
