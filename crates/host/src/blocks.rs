@@ -7,6 +7,9 @@ use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 
+/// Largest offset the kernel knows. It reads "-1" as "where the file stands", so larger ones stay here.
+const OFFSET_MAX: u64 = i64::MAX as u64;
+
 /// Writes all of `bytes` at `offset`.
 pub fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all_at(bytes, offset)
@@ -42,6 +45,9 @@ pub fn read_up_to(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>
     let mut bytes = Vec::with_capacity(length);
     while bytes.len() < length {
         let at = offset.saturating_add(bytes.len() as u64);
+        if at > OFFSET_MAX {
+            break;
+        }
         match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
             Ok(0) => break,
             Ok(_) => {}
@@ -57,6 +63,9 @@ pub fn read_up_to(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>
 /// have to be asked, or if the file ends earlier. Never waits for a disk.
 #[must_use]
 pub fn read_without_waiting(file: &File, offset: u64, length: usize) -> Option<Vec<u8>> {
+    if offset > OFFSET_MAX {
+        return None;
+    }
     let mut bytes = vec![0; length];
     let read = rustix::io::preadv2(
         file,
