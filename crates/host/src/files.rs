@@ -18,7 +18,11 @@ pub fn read(path: &Path, max: u64) -> io::Result<Option<Vec<u8>>> {
         Ok(meta) if meta.len() > max => {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("{} has {} bytes; at most {max} are expected", path.display(), meta.len()),
+                format!(
+                    "{} has {} bytes; at most {max} are expected",
+                    path.display(),
+                    meta.len()
+                ),
             ));
         }
         Ok(_) => {}
@@ -37,7 +41,11 @@ pub fn write_durable(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
     let _ = fs::remove_file(&temporary);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
@@ -58,7 +66,9 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
         other => other?,
     }
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
+    path.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .map_or(Ok(()), sync_folder)
 }
 
 /// Syncs a folder, so that the names in it are durable.
@@ -68,12 +78,22 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Creates a file that must not exist yet, for writing and reading.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(mode).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
 }
 
 /// Opens a file for appending, made if missing.
 pub fn open_append(path: &Path, mode: u32) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).mode(mode).open(path)
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(mode)
+        .open(path)
 }
 
 /// Opens a file for reading.
@@ -137,8 +157,14 @@ pub fn stat(path: &Path) -> io::Result<Option<(u64, UnixMillis)>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
         Ok(meta) => {
-            let millis = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);
-            Ok(Some((meta.len(), UnixMillis(u64::try_from(millis).unwrap_or(0)))))
+            let millis = meta
+                .mtime()
+                .saturating_mul(1000)
+                .saturating_add(meta.mtime_nsec() / 1_000_000);
+            Ok(Some((
+                meta.len(),
+                UnixMillis(u64::try_from(millis).unwrap_or(0)),
+            )))
         }
     }
 }
@@ -160,6 +186,11 @@ pub fn mode(path: &Path) -> io::Result<u32> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o7777)
 }
 
+/// Sets the permission bits of a file, a folder or a socket.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
 /// Bytes free for this process on the file system that holds `path`.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let stats = rustix::fs::statvfs(path)?;
@@ -170,6 +201,9 @@ fn parent(path: &Path) -> io::Result<&Path> {
     match path.parent() {
         Some(p) if p.as_os_str().is_empty() => Ok(Path::new(".")),
         Some(p) => Ok(p),
-        None => Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no folder")),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path has no folder",
+        )),
     }
 }

@@ -1,1 +1,25 @@
-//! (being written)
+//! One node, assembled. This is the only room that knows all the others; it wires them, starts what runs in
+//! the background and answers the command line. No logic of objects, keys or sites lives here.
+//!
+//! Reading order: [`layout`], [`mod@found`], [`node`], [`control`], `upkeep`.
+
+pub mod config;
+pub mod control;
+pub mod found;
+pub mod layout;
+pub mod node;
+mod connect;
+mod loss;
+mod metrics;
+mod open;
+mod publish;
+mod rooms;
+mod status;
+mod unseal;
+mod upkeep;
+
+pub use config::NodeConfig;
+pub use found::{FoundError, FoundReport, found};
+pub use layout::Layout;
+pub use node::{RunError, run};
+pub use rooms::Rooms;

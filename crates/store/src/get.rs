@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use vault::{Action, Close, ReadGrant, ReadOutcome, Vault};
-use words::{BucketName, SiteId};
+use words::BucketName;
 
 /// Frames that are read and opened at once.
 const RUN_FRAMES: u64 = 64;
@@ -227,12 +227,11 @@ impl Reader {
 
     async fn opener(&self, place: &SegmentPlace, context: &SegmentContext) -> Result<SegmentOpener, io::Error> {
         let first = place.chunks.first().ok_or_else(|| broken("a segment has no chunks"))?;
-        let header = self.mirror.read(first, 0, HEADER_BYTES).await.map_err(io::Error::other)?;
+        let (header, from) = self.mirror.read_from(first, 0, HEADER_BYTES).await.map_err(io::Error::other)?;
         match self.try_header(place, context, &header) {
             Ok(opener) => Ok(opener),
             Err(_) => {
-                let bad = self.mirror.near();
-                let header = self.mirror.reread_other(first, 0, HEADER_BYTES, bad).await.map_err(io::Error::other)?;
+                let header = self.mirror.reread_other(first, 0, HEADER_BYTES, from).await.map_err(io::Error::other)?;
                 self.try_header(place, context, &header)
             }
         }
@@ -247,12 +246,11 @@ impl Reader {
     }
 
     async fn open_run(self: Arc<Self>, run: Run, opener: Arc<SegmentOpener>) -> Result<Bytes, io::Error> {
-        let sealed = self.mirror.read(&run.chunk, run.offset, run.length).await.map_err(io::Error::other)?;
+        let (sealed, from) = self.mirror.read_from(&run.chunk, run.offset, run.length).await.map_err(io::Error::other)?;
         let mut plain = Vec::with_capacity(run.length);
         if opener.open_frames(run.first_frame, &sealed, &mut plain).is_err() {
             plain.clear();
-            let bad: SiteId = self.mirror.near();
-            let sealed = self.mirror.reread_other(&run.chunk, run.offset, run.length, bad).await.map_err(io::Error::other)?;
+            let sealed = self.mirror.reread_other(&run.chunk, run.offset, run.length, from).await.map_err(io::Error::other)?;
             opener.open_frames(run.first_frame, &sealed, &mut plain).map_err(broken)?;
         }
         let plain = Bytes::from(plain);

@@ -24,6 +24,16 @@ pub struct Swept {
     pub chunks: u64,
 }
 
+/// The chunks that were in use when a sweep for orphans began. What came later is too young for it.
+pub struct KnownChunks(BTreeSet<ChunkId>);
+
+#[async_trait::async_trait]
+impl mirror::References for KnownChunks {
+    async fn referenced(&self, chunks: &[ChunkId]) -> Result<Vec<bool>, String> {
+        Ok(chunks.iter().map(|id| self.0.contains(id)).collect())
+    }
+}
+
 impl Store {
     /// Works off garbage that is due, at most a page of rows.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
@@ -128,7 +138,7 @@ impl Store {
 
     /// Every chunk that a row names, or that garbage will remove: what is in no such row and old enough is an
     /// orphan of a crash.
-    pub async fn known_chunks(&self) -> Result<BTreeSet<ChunkId>, StoreError> {
+    pub async fn known_chunks(&self) -> Result<KnownChunks, StoreError> {
         let mut known = BTreeSet::new();
         let mut after = None;
         loop {
@@ -143,7 +153,7 @@ impl Store {
         loop {
             let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
             if page.is_empty() {
-                return Ok(known);
+                return Ok(KnownChunks(known));
             }
             for (key, row) in page {
                 if let Garbage::Chunks(ids) = Garbage::decode(&row.value)? {

@@ -25,7 +25,7 @@ pub mod record;
 
 pub use error::StoreError;
 pub use get::ObjectHead;
-pub use housekeeping::Swept;
+pub use housekeeping::{KnownChunks, Swept};
 
 use catalog::Engine;
 use host::Host;

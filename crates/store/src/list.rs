@@ -29,7 +29,7 @@ impl Store {
             match item {
                 ListItem::Prefix(prefix) => answer.prefixes.push(prefix),
                 ListItem::Object { name, facts } => answer.objects.push(ListedObject {
-                    key: name,
+                    key: name.as_str().to_owned(),
                     size: facts.size,
                     etag: etag_text(&facts.etag, Some(facts.parts).filter(|parts| *parts > 0)),
                     modified: facts.modified,

@@ -146,6 +146,13 @@ impl Vault {
         }
     }
 
+    /// Whether there is a credential of that name that is not stopped.
+    pub async fn key_known(&self, id: &AccessKeyId) -> Result<bool, VaultError> {
+        let secrets = self.secrets()?;
+        let known = self.known(&secrets, id).await?;
+        Ok(known.is_some_and(|known| !known.credential.suspended))
+    }
+
     /// Stops a credential. Requests that are being answered end as they were granted; writes that are not
     /// committed yet are refused.
     pub async fn key_suspend(&self, id: &AccessKeyId) -> Result<(), VaultError> {

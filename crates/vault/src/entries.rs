@@ -53,6 +53,11 @@ fn seal_entry(host: &Host, owner: [u8; 16], key: &LedgerKey, fields: &Fields) ->
     Entry::prepare(commitment, sealed)
 }
 
+/// An entry about the cloud itself, before there is a vault that is open.
+pub fn entry_of(host: &Host, key: &LedgerKey, fields: &Fields) -> Entry {
+    seal_entry(host, CLOUD, key, fields)
+}
+
 impl Vault {
     /// The fields that every entry of a caller has.
     pub(crate) fn fields_of(&self, kind: Kind, who: &Who, operation: &str) -> Fields {

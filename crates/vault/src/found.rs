@@ -5,7 +5,7 @@ use crate::record::site_header::SiteHeader;
 use catalog::Mutation;
 use charter::RootSecret;
 use host::Host;
-use ledger::LogKeys;
+use ledger::{Entry, Fields, Kind, LogKeys};
 use seal::{Derives, KeyId, LedgerKey, MetaKey, RootKey, SiteKey, WrapContext};
 use words::{CloudId, SiteId};
 
@@ -18,6 +18,8 @@ pub struct Founded {
     pub headers: [SiteHeader; 2],
     /// The first rows of the catalog.
     pub rows: Vec<Mutation>,
+    /// The first entry of the ledger: who founded the cloud, and the digest of the ceremony's transcript.
+    pub entry: Entry,
     /// The ledger's public keys, for everybody who wants to verify.
     pub verifier_keys: String,
 }
@@ -50,7 +52,7 @@ pub(crate) const fn site_ledger(site: SiteId) -> WrapContext {
 }
 
 /// Makes the keys of both sites and of the ledger, wrapped under the root and under each site.
-pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], log_name: &str) -> Result<Founded, VaultError> {
+pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], log_name: &str, transcript: &str) -> Result<Founded, VaultError> {
     let root = RootKey::from_bytes(*root.expose());
     let keys = SiteId::BOTH.map(|_| SiteKey::from_bytes(host.random()));
     let wrapped = SiteId::BOTH.map(|site| {
@@ -68,6 +70,7 @@ pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], 
     });
     let log_keys = LogKeys::generate(log_name, host).map_err(|e| VaultError::Ledger(e.to_string()))?;
     let ledger_key = LedgerKey::from_bytes(host.random());
+    let entry = founding_entry(host, &ledger_key, cloud, transcript);
     let mut rows = Vec::new();
     for site in SiteId::BOTH {
         let key = &keys[site.index()];
@@ -77,5 +80,14 @@ pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], 
         let wrapped = seal::wrap(key, &ledger_key, &site_ledger(site), host.random());
         rows.push(Mutation::Put { key: ledger_key_row(site), value: wrapped.as_bytes().to_vec().into() });
     }
-    Ok(Founded { headers, rows, verifier_keys: log_keys.verifier().to_text() })
+    Ok(Founded { headers, rows, entry, verifier_keys: log_keys.verifier().to_text() })
+}
+
+fn founding_entry(host: &Host, key: &LedgerKey, cloud: CloudId, transcript: &str) -> Entry {
+    let mut fields = Fields::new(Kind::Found, host.now());
+    fields.operation = Some("Found".into());
+    fields.resource = Some(cloud.to_string());
+    fields.response_digest = Some(ledger::tree::leaf_hash(transcript.as_bytes()));
+    fields.reason = Some(transcript.to_owned());
+    crate::entries::entry_of(host, key, &fields)
 }

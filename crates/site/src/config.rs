@@ -1,0 +1,59 @@
+//! What a node is told at its start. The binary reads it from flags, environment and file.
+
+use crate::layout::Layout;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use vault::SitePolicy;
+
+/// What a node is told at its start.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Where things lie.
+    pub layout: Layout,
+    /// Where S3 is served.
+    pub s3_listen: SocketAddr,
+    /// The region that signatures must be made for.
+    pub region: String,
+    /// The node's name in the ledger.
+    pub node: String,
+    /// Domains under which a bucket may be the first label of the host name.
+    pub base_domains: Vec<String>,
+    /// Certificate chain and key, as PEM files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The operator said that plain HTTP may leave the loopback address.
+    pub allow_plain_beyond_loopback: bool,
+    /// What happens to writes in new buckets while a site is away.
+    pub site_policy: SitePolicy,
+    /// The shares lie on this machine and the node unseals itself with them. Unsafe, for development.
+    pub unsafe_unseal_from_this_machine: bool,
+    /// Make this tenant with a credential when there is none yet.
+    pub first_tenant: Option<String>,
+    /// Write `connect.json` when serving.
+    pub write_connect: bool,
+    /// Bytes of each site's catalog cache.
+    pub catalog_cache_bytes: u64,
+    /// Bytes of the cache of opened index pages.
+    pub names_cache_bytes: usize,
+}
+
+impl NodeConfig {
+    /// The defaults of a node that keeps everything under one folder.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            s3_listen: SocketAddr::from(([127, 0, 0, 1], 7480)),
+            region: "lu-1".into(),
+            node: "node-1".into(),
+            base_domains: vec!["s3.lu-1.clarence.internal".into(), "localhost".into()],
+            tls: None,
+            allow_plain_beyond_loopback: false,
+            site_policy: SitePolicy::Available,
+            unsafe_unseal_from_this_machine: false,
+            first_tenant: None,
+            write_connect: false,
+            catalog_cache_bytes: 32 * 1024 * 1024,
+            names_cache_bytes: 32 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The control socket: how the command line talks to the running node.
+
+mod client;
+mod protocol;
+mod server;
+
+pub use client::{CallError, call};
+pub use protocol::{Line, Request};
+pub(crate) use server::{Failure, Progress, serve};

@@ -1,0 +1,88 @@
+//! What the command line says to a running node over the control socket: one JSON line asks, JSON lines
+//! answer; the last one is `done` or `failed`, progress lines may come before it. The socket lies in the
+//! data folder and only its owner may open it.
+
+use serde::{Deserialize, Serialize};
+
+/// What is asked of a node.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// How the node is.
+    Status,
+    /// Gives one share, as the text of its file.
+    Unseal {
+        /// The file's text.
+        share: String,
+    },
+    /// Forgets all keys.
+    Seal,
+    /// Adds a tenant.
+    TenantAdd {
+        /// Its name.
+        name: String,
+    },
+    /// Lists the tenants.
+    TenantList,
+    /// Makes a credential for a tenant.
+    KeyAdd {
+        /// The tenant's name.
+        tenant: String,
+        /// When it ends, in seconds from now; never, if absent.
+        expires_seconds: Option<u64>,
+    },
+    /// Stops a credential.
+    KeySuspend {
+        /// The access key.
+        access_key: String,
+    },
+    /// The last entries of the ledger, newest first.
+    LedgerTail {
+        /// How many, at most 1000.
+        count: usize,
+        /// Only entries before this index.
+        before: Option<u64>,
+    },
+    /// Publishes what is not published yet and signs a checkpoint at both sites.
+    LedgerPublish,
+    /// Reads every sealed byte at both sites, compares, repairs from the other side. Needs no key.
+    Scrub,
+    /// Brings a site that is behind up to date.
+    Heal {
+        /// `a` or `b`; the one that is behind, if absent.
+        site: Option<String>,
+    },
+    /// Accepts that what the other site had is lost, so that this site may serve alone. Needs a quorum.
+    AcceptLoss {
+        /// `a` or `b`: the site to go on with.
+        site: String,
+        /// The texts of share files.
+        shares: Vec<String>,
+    },
+    /// Ends the node cleanly.
+    Stop,
+}
+
+/// One line of an answer.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// Work goes on.
+    Progress {
+        /// What is being done.
+        what: String,
+        /// How much is done.
+        done: u64,
+        /// Of how much, if that is known.
+        total: Option<u64>,
+    },
+    /// It is done.
+    Done(serde_json::Value),
+    /// It was not done.
+    Failed {
+        /// A stable word: `sealed`, `denied`, `not-found`, `conflict`, `usage`, `unavailable`, `internal`.
+        kind: String,
+        /// What happened, what is safe, what to do next.
+        message: String,
+    },
+}

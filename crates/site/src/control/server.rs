@@ -1,0 +1,111 @@
+//! The node's side of the control socket.
+
+use super::protocol::{Line, Request};
+use crate::node::Node;
+use host::files;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+/// No request is longer: it carries a handful of share files at most.
+const REQUEST_BYTES_MAX: u64 = 256 * 1024;
+
+/// Why a request was not done, in words that stay the same.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: &'static str,
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(kind: &'static str, message: impl ToString) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+}
+
+impl From<vault::VaultError> for Failure {
+    fn from(error: vault::VaultError) -> Self {
+        use vault::VaultError as V;
+        let kind = match &error {
+            V::Sealed => "sealed",
+            V::Denied => "denied",
+            V::NoSuchBucket | V::NoSuchTenant(_) | V::NoSuchUpload => "not-found",
+            V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
+            V::Limit(_) => "usage",
+            _ => "internal",
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// Tells how far a long request is. What nobody listens to is dropped.
+#[derive(Clone)]
+pub struct Progress(mpsc::Sender<Line>);
+
+impl Progress {
+    pub fn tell(&self, what: &str, done: u64, total: Option<u64>) {
+        let _ = self.0.try_send(Line::Progress { what: what.to_owned(), done, total });
+    }
+}
+
+/// Listens until the node ends. The socket is open to the node's owner only.
+pub async fn serve(node: Arc<Node>, socket: &Path) -> io::Result<()> {
+    let listener = bind(socket)?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let node = Arc::clone(&node);
+        tokio::spawn(async move {
+            if let Err(error) = answer(node, stream).await {
+                tracing::debug!(%error, "a control connection broke");
+            }
+        });
+    }
+}
+
+fn bind(socket: &Path) -> io::Result<UnixListener> {
+    // A socket that a killed node left behind is taken away; a running node holds the catalog's lock, so it
+    // cannot be one that is in use.
+    files::remove(socket)?;
+    let listener = UnixListener::bind(socket)?;
+    files::set_mode(socket, 0o600)?;
+    Ok(listener)
+}
+
+async fn answer(node: Arc<Node>, stream: UnixStream) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let last = match serde_json::from_str::<Request>(&line) {
+        Err(error) => failed(Failure::new("usage", format!("the request could not be read: {error}"))),
+        Ok(request) => {
+            let (to, mut from) = mpsc::channel(64);
+            let mut work = std::pin::pin!(node.perform(request, Progress(to)));
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(line) = from.recv() => send(&mut write, &line).await?,
+                    done = &mut work => break match done {
+                        Ok(value) => Line::Done(value),
+                        Err(failure) => failed(failure),
+                    },
+                }
+            }
+        }
+    };
+    send(&mut write, &last).await?;
+    write.shutdown().await
+}
+
+fn failed(failure: Failure) -> Line {
+    Line::Failed { kind: failure.kind.to_owned(), message: failure.message }
+}
+
+async fn send(write: &mut OwnedWriteHalf, line: &Line) -> io::Result<()> {
+    let mut text = serde_json::to_string(line)?;
+    text.push('\n');
+    write.write_all(text.as_bytes()).await
+}

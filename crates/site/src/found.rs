@@ -1,0 +1,127 @@
+//! Founding: the ceremony, the first keys, the two folders. The root exists for this one call.
+
+use crate::layout::Layout;
+use catalog::embedded::{Embedded, Options};
+use catalog::{Commit, Engine, Outcome};
+use charter::{Charter, Contribution};
+use epoch::{Places, Tenure};
+use host::{Host, files};
+use std::path::PathBuf;
+use std::sync::Arc;
+use vault::record::site_header;
+use words::{CloudId, OpId, PartyName, SiteId};
+
+/// Why a cloud was not founded. Nothing that was there before was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum FoundError {
+    /// A folder holds something.
+    #[error("{} is not empty; founding never writes over anything: choose other folders or move this one away", .0.display())]
+    Occupied(PathBuf),
+    /// The ceremony failed.
+    #[error("the ceremony failed, no share is valid: {0}")]
+    Ceremony(#[from] charter::CeremonyError),
+    /// A share or the record of custody could not be written.
+    #[error("a share could not be written, so the founding is void; remove the folders and found again: {0}")]
+    Shares(#[from] charter::files::FileError),
+    /// A file could not be written.
+    #[error("{} could not be written, so the founding is void; remove the folders and found again: {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The first keys could not be made.
+    #[error(transparent)]
+    Keys(#[from] vault::VaultError),
+    /// The epoch record could not be written.
+    #[error("the epoch record could not be written, so the founding is void: {0}")]
+    Epoch(#[from] epoch::StartError),
+    /// The catalog could not be made.
+    #[error("the catalog could not be made, so the founding is void; remove the folders and found again: {0}")]
+    Catalog(String),
+}
+
+/// What a founding made.
+#[derive(Debug)]
+pub struct FoundReport {
+    /// The new cloud.
+    pub cloud: CloudId,
+    /// Each party's share file.
+    pub shares: Vec<(PartyName, PathBuf)>,
+    /// The ledger's public keys.
+    pub verifier_keys_path: PathBuf,
+    /// How many sets of shares rebuild the root, and how many smaller ones were shown to fail.
+    pub proof: (u64, u64),
+}
+
+/// Holds the ceremony and makes the folders of a new cloud.
+pub async fn found(layout: &Layout, charter: &Charter, host: &Host, log_name: &str) -> Result<FoundReport, FoundError> {
+    for folder in layout.sites.iter().chain([&layout.parents]) {
+        if !files::list(folder).map_err(|e| write(folder, e))?.is_empty() {
+            return Err(FoundError::Occupied(folder.clone()));
+        }
+    }
+    let founding = charter::found(charter, host, Contribution::draw_for_all(charter.parties(), host))?;
+    let made = vault::found(host, founding.cloud, &founding.root, *charter.digest().as_bytes(), log_name, founding.transcript.to_json())?;
+    for folder in layout.sites.iter().chain([&layout.data, &layout.parents]) {
+        files::make_folder(folder, 0o700).map_err(|e| write(folder, e))?;
+    }
+    let mut shares = Vec::new();
+    for (party, share) in &founding.shares {
+        shares.push((party.clone(), charter::files::write_share(&layout.parents, share)?));
+        for (name, text) in [("charter.toml", charter.to_toml().as_str()), ("ledger.keys", &made.verifier_keys), ("transcript.json", founding.transcript.to_json())] {
+            put(layout.parents.join(party.as_str()).join(name), text.as_bytes(), 0o644)?;
+        }
+    }
+    for site in SiteId::BOTH {
+        charter::files::write_custody(layout.site(site), founding.transcript.custody())?;
+        put(layout.site(site).join("charter.toml"), charter.to_toml().as_bytes(), 0o644)?;
+        files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(layout.site(site), e))?;
+        chunks::dir::Dir::create(&layout.site(site).join("chunks")).map_err(|e| FoundError::Catalog(e.to_string()))?;
+    }
+    let places = places(layout, charter, founding.cloud, host);
+    places.found()?;
+    first_rows(layout, places, host, made.rows, made.entry).await?;
+    put(layout.verifier_keys(), made.verifier_keys.as_bytes(), 0o644)?;
+    for header in &made.headers {
+        // Last: a folder with a header is a folder of a founded cloud.
+        put(layout.site(header.site).join(site_header::FILE), &header.encode(), 0o600)?;
+    }
+    let proof = founding.transcript.proof();
+    Ok(FoundReport {
+        cloud: founding.cloud,
+        shares,
+        verifier_keys_path: layout.verifier_keys(),
+        proof: (proof.sets_that_rebuild, proof.sets_that_fail),
+    })
+}
+
+/// The places that remember which site is current.
+pub(crate) fn places(layout: &Layout, charter: &Charter, cloud: CloudId, host: &Host) -> Places {
+    let parents: Vec<_> = charter.parties().iter().map(|party| (party.to_string(), layout.parents.join(party.as_str()))).collect();
+    Places::folders(cloud, [layout.site(SiteId::A), layout.site(SiteId::B)], &parents, host.clone())
+}
+
+async fn first_rows(layout: &Layout, places: Places, host: &Host, rows: Vec<catalog::Mutation>, entry: ledger::Entry) -> Result<(), FoundError> {
+    let failed = |why: &dyn ToString| FoundError::Catalog(why.to_string());
+    let tenure = Arc::new(Tenure::start(places)?);
+    let folders = SiteId::BOTH.map(|site| Some(layout.site(site).to_path_buf()));
+    let engine = Embedded::create(folders, tenure, Options::default(), host.clone()).map_err(|e| failed(&e))?;
+    let commit = Commit { op: OpId::from_bytes(host.random()), preconditions: Vec::new(), mutations: rows, entries: vec![entry] };
+    let outcome = engine.commit(commit).await;
+    engine.shutdown().await;
+    match outcome {
+        Outcome::Committed(_) => Ok(()),
+        other => Err(FoundError::Catalog(format!("{other:?}"))),
+    }
+}
+
+fn put(path: PathBuf, bytes: &[u8], mode: u32) -> Result<(), FoundError> {
+    files::write_durable(&path, bytes, mode).map_err(|e| write(&path, e))
+}
+
+fn write(path: &std::path::Path, error: std::io::Error) -> FoundError {
+    FoundError::Write { path: path.to_path_buf(), error }
+}

@@ -1,0 +1,48 @@
+//! Where things lie: the two site folders, the parents' folders, and the files of the node itself.
+
+use std::path::{Path, PathBuf};
+use words::SiteId;
+
+/// The places of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The node's own folder.
+    pub data: PathBuf,
+    /// The two site folders; an operator may put them on two disks or mounts.
+    pub sites: [PathBuf; 2],
+    /// The folder with one folder for each party.
+    pub parents: PathBuf,
+}
+
+impl Layout {
+    /// Everything under one folder.
+    #[must_use]
+    pub fn in_folder(data: &Path) -> Self {
+        Self { data: data.to_path_buf(), sites: SiteId::BOTH.map(|site| data.join(site.to_string())), parents: data.join("parents") }
+    }
+    /// The folder of a site.
+    #[must_use]
+    pub fn site(&self, site: SiteId) -> &Path {
+        &self.sites[site.index()]
+    }
+    /// The published log of a site.
+    #[must_use]
+    pub fn ledger(&self, site: SiteId) -> PathBuf {
+        self.site(site).join("ledger")
+    }
+    /// The socket over which the command line talks to the node.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("control.sock")
+    }
+    /// How a first client connects; written by the node when it serves.
+    #[must_use]
+    pub fn connect(&self) -> PathBuf {
+        self.data.join("connect.json")
+    }
+    /// The ledger's public keys.
+    #[must_use]
+    pub fn verifier_keys(&self) -> PathBuf {
+        self.data.join("ledger.keys")
+    }
+}

@@ -1,0 +1,159 @@
+//! Opening what is there: headers checked, the epoch decided, the catalog opened, the rooms wired.
+
+use crate::config::NodeConfig;
+use crate::found::places;
+use crate::layout::Layout;
+use crate::loss::Loss;
+use catalog::embedded::{Embedded, Options};
+use charter::{Charter, Custody};
+use chunks::ChunkStore;
+use chunks::dir::Dir;
+use epoch::Tenure;
+use host::{Host, files};
+use mirror::Mirror;
+use names::Index;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::Store;
+use vault::record::site_header::{self, SiteHeader, SiteHeaderError};
+use vault::{Vault, VaultConfig};
+use words::SiteId;
+
+/// Why a node did not open. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither site folder has a header.
+    #[error("no cloud is founded in {} and {}; `clarence found` or `clarence up` makes one", a.display(), b.display())]
+    NotFounded {
+        /// The first folder.
+        a: PathBuf,
+        /// The second folder.
+        b: PathBuf,
+    },
+    /// A header could not be read.
+    #[error("{}: {error}; if the other site is whole, take this folder away and heal it from there", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        error: SiteHeaderError,
+    },
+    /// A folder belongs to another cloud or site.
+    #[error("{} belongs to {found}, expected {expected}; nothing was touched: check the paths of the site folders", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What it says it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The charter, the custody record or the epoch does not allow to start.
+    #[error("{0}")]
+    Refused(String),
+    /// The catalog did not open.
+    #[error("{0}")]
+    Catalog(String),
+    /// The vault did not start.
+    #[error(transparent)]
+    Vault(#[from] vault::VaultError),
+    /// A chunk folder did not open.
+    #[error("{0}")]
+    Chunks(String),
+    /// A file could not be read.
+    #[error("{} could not be read: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        error: std::io::Error,
+    },
+}
+
+/// The rooms of a node, wired.
+pub struct Opened {
+    pub header: SiteHeader,
+    pub custody: Custody,
+    pub charter: Charter,
+    pub tenure: Arc<Tenure>,
+    pub engine: Arc<Embedded>,
+    pub mirror: Arc<Mirror>,
+    pub vault: Arc<Vault>,
+    pub index: Arc<Index>,
+    pub store: Arc<Store>,
+}
+
+/// The header of a site folder; `None` if the folder or the file is not there.
+pub fn header_of(folder: &Path) -> Result<Option<SiteHeader>, OpenError> {
+    let path = folder.join(site_header::FILE);
+    let bytes = files::read(&path, site_header::BYTES_MAX).map_err(|error| OpenError::Read { path: path.clone(), error })?;
+    bytes.map(|bytes| SiteHeader::decode(&bytes).map_err(|error| OpenError::Header { path, error })).transpose()
+}
+
+/// The headers of both folders, checked against each other and against where they lie.
+pub fn headers(layout: &Layout) -> Result<([bool; 2], SiteHeader), OpenError> {
+    let found = [header_of(layout.site(SiteId::A))?, header_of(layout.site(SiteId::B))?];
+    let Some(first) = found.iter().flatten().next().cloned() else {
+        return Err(OpenError::NotFounded { a: layout.site(SiteId::A).to_path_buf(), b: layout.site(SiteId::B).to_path_buf() });
+    };
+    for site in SiteId::BOTH {
+        let Some(header) = &found[site.index()] else { continue };
+        if header.site != site || header.cloud != first.cloud {
+            return Err(OpenError::Foreign {
+                path: layout.site(site).to_path_buf(),
+                found: format!("{} of cloud {}", header.site, header.cloud),
+                expected: format!("{site} of cloud {}", first.cloud),
+            });
+        }
+    }
+    Ok((SiteId::BOTH.map(|site| found[site.index()].is_some()), first))
+}
+
+fn charter_and_custody(layout: &Layout, header: &SiteHeader) -> Result<(Charter, Custody), OpenError> {
+    let mut last = String::new();
+    for site in SiteId::BOTH {
+        let folder = layout.site(site);
+        let path = folder.join("charter.toml");
+        let text = match files::read(&path, 256 * 1024) {
+            Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(None) => continue,
+            Err(error) => return Err(OpenError::Read { path, error }),
+        };
+        let charter = Charter::parse(&text).map_err(|e| OpenError::Refused(format!("{}: {e}", path.display())))?;
+        if *charter.digest().as_bytes() != header.charter {
+            let why = "it is not the charter that this cloud was founded with; put the signed text back";
+            return Err(OpenError::Refused(format!("{}: {why}", path.display())));
+        }
+        match charter::files::load_custody(folder) {
+            Ok(custody) => return Ok((charter, custody)),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(OpenError::Refused(format!("no site folder has a readable charter and record of custody: {last}")))
+}
+
+/// Opens a node's rooms, sealed.
+pub async fn open(config: &NodeConfig, host: &Host) -> Result<Opened, OpenError> {
+    let layout = &config.layout;
+    let (present, header) = headers(layout)?;
+    let (charter, custody) = charter_and_custody(layout, &header)?;
+    let tenure = Tenure::start(places(layout, &charter, header.cloud, host)).map_err(|e| OpenError::Refused(e.to_string()))?;
+    let tenure = Arc::new(tenure);
+    let folders = SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
+    let options = Options { cache_bytes: config.catalog_cache_bytes, ..Options::default() };
+    let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone()).map_err(|e| OpenError::Catalog(e.to_string()))?;
+    let engine = Arc::new(engine);
+    let stores = SiteId::BOTH.map(|site| -> Arc<dyn ChunkStore> { Arc::new(Dir::open(&layout.site(site).join("chunks"))) });
+    let loss = Arc::new(Loss { tenure: Arc::clone(&tenure), engine: Arc::clone(&engine) });
+    let mirror = Mirror::new(stores, Arc::clone(&tenure) as _, loss, host.clone());
+    if let epoch::Standing::Only(site) = tenure.standing() {
+        mirror.prefer(site);
+    }
+    let vault_config = VaultConfig { region: config.region.clone(), node: config.node.clone(), site_policy: config.site_policy };
+    let vault = Vault::new(host.clone(), Arc::clone(&engine) as _, vault_config)?;
+    let index = Arc::new(Index::new(Arc::clone(&engine) as _, host.clone(), config.names_cache_bytes));
+    let store = Store::new(Arc::clone(&vault), Arc::clone(&engine) as _, Arc::clone(&mirror), Arc::clone(&index), host.clone());
+    Ok(Opened { header, custody, charter, tenure, engine, mirror, vault, index, store })
+}

@@ -1,0 +1,195 @@
+//! What the control socket is asked: every verb of the command line that needs the running node.
+
+use crate::control::{Failure, Progress, Request};
+use crate::node::Node;
+use epoch::Standing;
+use futures::{StreamExt, stream};
+use mirror::Pace;
+use serde_json::{Value, json};
+use vault::shown_fields;
+use words::{AccessKeyId, SiteId, TenantName};
+
+/// Entries that are shown at once.
+const TAIL_MAX: usize = 1000;
+
+impl Node {
+    /// Does what is asked.
+    pub(crate) async fn perform(&self, request: Request, progress: Progress) -> Result<Value, Failure> {
+        match request {
+            Request::Status => self.status().await,
+            Request::Unseal { share } => self.take_share(share.as_bytes()).await,
+            Request::Seal => {
+                self.rooms.vault.record_act(ledger::Kind::Seal, "Seal", "asked for at the control socket".into()).await?;
+                self.rooms.vault.seal();
+                self.opened.index.clear();
+                Ok(json!({ "sealed": true }))
+            }
+            Request::TenantAdd { name } => self.tenant_add(&name).await,
+            Request::TenantList => self.tenant_list().await,
+            Request::KeyAdd { tenant, expires_seconds } => self.key_add(&tenant, expires_seconds).await,
+            Request::KeySuspend { access_key } => {
+                let id = AccessKeyId::parse(&access_key).map_err(|e| Failure::new("usage", e))?;
+                self.rooms.vault.key_suspend(&id).await?;
+                Ok(json!({ "access_key": access_key, "suspended": true }))
+            }
+            Request::LedgerTail { count, before } => self.ledger_tail(count, before).await,
+            Request::LedgerPublish => {
+                let size = self.publish_all().await.map_err(|e| Failure::new("internal", e))?;
+                Ok(json!({ "entries": size }))
+            }
+            Request::Scrub => self.scrub(progress).await,
+            Request::Heal { site } => self.heal_asked(site, progress).await,
+            Request::AcceptLoss { .. } => Err(Failure::new(
+                "conflict",
+                "this node serves, so no loss has to be accepted; `clarence accept-loss` is for a node that refuses to start",
+            )),
+            Request::Stop => {
+                self.stop.send_replace(true);
+                Ok(json!({ "stopping": true }))
+            }
+        }
+    }
+
+    async fn status(&self) -> Result<Value, Failure> {
+        let view = self.opened.tenure.view();
+        let engine: &dyn catalog::Engine = &*self.opened.engine;
+        let mut sites = Vec::new();
+        for site in SiteId::BOTH {
+            let (state, why) = self.site_words(site);
+            let backlog = mirror::backlog(engine, site).await.unwrap_or_default();
+            let free = host::files::free_bytes(self.config.layout.site(site)).ok();
+            sites.push(json!({
+                "site": site.to_string(),
+                "state": state,
+                "why": why,
+                "folder": self.config.layout.site(site),
+                "free_bytes": free,
+                "owed_chunks": backlog.chunks,
+                "owed_bytes": backlog.bytes,
+                "oldest_debt_unix_ms": backlog.oldest_since,
+                "troubles": view.trouble_count[site.index()],
+                "repairs": view.repair_count[site.index()],
+            }));
+        }
+        let unsealing = self.unsealing.lock().await;
+        let sealed = self.rooms.vault.is_sealed();
+        let troubles: Vec<Value> = view
+            .troubles
+            .iter()
+            .map(|t| json!({ "unix_ms": t.at.0, "site": t.site.to_string(), "kind": format!("{:?}", t.trouble.kind), "what": t.trouble.what }))
+            .collect();
+        Ok(json!({
+            "cloud": self.opened.header.cloud.to_string(),
+            "node": self.config.node,
+            "endpoint": self.endpoint,
+            "region": self.config.region,
+            "sealed": sealed,
+            "shares_given": unsealing.have(),
+            "shares_needed": unsealing.need(),
+            "unsafe_unseal_from_this_machine": self.config.unsafe_unseal_from_this_machine,
+            "standing": match view.standing() {
+                Standing::BothCurrent => "both sites are current".to_owned(),
+                Standing::Only(site) => format!("{site} serves alone, {} is behind", site.other()),
+            },
+            "epoch": view.record.epoch,
+            "sites": sites,
+            "troubles": troubles,
+            "ledger": { "signed_entries": *self.published.borrow() },
+        }))
+    }
+
+    async fn tenant_add(&self, name: &str) -> Result<Value, Failure> {
+        let name = TenantName::parse(name).map_err(|e| Failure::new("usage", e))?;
+        let tenant = self.rooms.vault.tenant_add(name.clone()).await?;
+        let mut shown = self.key_add(name.as_str(), None).await?;
+        shown["tenant_id"] = json!(tenant.id.to_string());
+        Ok(shown)
+    }
+
+    async fn tenant_list(&self) -> Result<Value, Failure> {
+        let tenants: Vec<Value> = self
+            .rooms
+            .vault
+            .tenant_list()
+            .await?
+            .into_iter()
+            .map(|t| json!({ "tenant": t.name.to_string(), "tenant_id": t.id.to_string(), "created_unix_ms": t.created.0, "suspended": t.suspended }))
+            .collect();
+        Ok(json!({ "tenants": tenants }))
+    }
+
+    async fn key_add(&self, tenant: &str, expires_seconds: Option<u64>) -> Result<Value, Failure> {
+        let name = TenantName::parse(tenant).map_err(|e| Failure::new("usage", e))?;
+        let expires = expires_seconds.map(|s| self.host.now().plus(s.saturating_mul(1000)));
+        let key = self.rooms.vault.key_add(&name, expires).await?;
+        let connect = self.connect_with(&key.id, &key.secret);
+        Ok(json!({
+            "tenant": tenant,
+            "tenant_id": key.tenant.to_string(),
+            "endpoint": connect.endpoint,
+            "region": connect.region,
+            "access_key": connect.access_key,
+            "secret_key": connect.secret_key,
+            "expires_unix_ms": expires.map(|t| t.0),
+        }))
+    }
+
+    async fn ledger_tail(&self, count: usize, before: Option<u64>) -> Result<Value, Failure> {
+        let entries = self.rooms.vault.last_entries(before, count.min(TAIL_MAX)).await?;
+        let shown: Vec<Value> = entries
+            .into_iter()
+            .map(|entry| {
+                let mut line = json!({ "index": entry.index });
+                match &entry.fields {
+                    Some(fields) => shown_fields(fields).into_iter().for_each(|(name, value)| line[name] = json!(value)),
+                    None => line["sealed"] = json!(true),
+                }
+                line
+            })
+            .collect();
+        Ok(json!({ "entries": shown }))
+    }
+
+    async fn scrub(&self, progress: Progress) -> Result<Value, Failure> {
+        let _one = self.healing.lock().await;
+        let internal = |e: &dyn ToString| Failure::new("internal", e.to_string());
+        let sites: Vec<SiteId> = SiteId::BOTH.into_iter().filter(|site| self.opened.tenure.serving(*site)).collect();
+        let tell = |done: u64, total: u64| progress.tell("catalog", done, Some(total));
+        let catalog = self.opened.engine.scrub(&tell).await.map_err(|e| internal(&e))?;
+        let store = &self.rooms.store;
+        let pages = stream::try_unfold(Some(None), move |at: Option<Option<Vec<u8>>>| async move {
+            let Some(after) = at else { return Ok(None) };
+            let (page, next) = store.chunk_refs(after).await?;
+            let next = next.map(Some);
+            Ok::<_, store::StoreError>(Some((stream::iter(page.into_iter().map(Ok)), next)))
+        });
+        let refs = pages.map(|page| match page {
+            Ok(page) => page.left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        });
+        let mut tell = |report: &mirror::ScrubReport| progress.tell("chunks", report.chunks, None);
+        let chunks = mirror::scrub(&self.opened.mirror, &sites, refs.flatten(), Pace::default(), &mut tell).await.map_err(|e| internal(&e))?;
+        let report = json!({ "sites": sites.iter().map(ToString::to_string).collect::<Vec<_>>(), "catalog": catalog, "chunks": chunks });
+        if !self.rooms.vault.is_sealed() && (chunks.repaired > 0 || catalog.repaired > 0) {
+            self.rooms.vault.record_act(ledger::Kind::Repair, "Scrub", report.to_string()).await?;
+        }
+        Ok(report)
+    }
+
+    async fn heal_asked(&self, site: Option<String>, progress: Progress) -> Result<Value, Failure> {
+        let site = match site.as_deref() {
+            Some("a" | "site-a") => SiteId::A,
+            Some("b" | "site-b") => SiteId::B,
+            Some(other) => return Err(Failure::new("usage", format!("there is no site {other:?}; the sites are a and b"))),
+            None => match self.opened.tenure.standing() {
+                Standing::BothCurrent => return Ok(json!({ "healed": null, "standing": "both sites are current" })),
+                Standing::Only(serving) => serving.other(),
+            },
+        };
+        if self.opened.tenure.serving(site) {
+            return Ok(json!({ "healed": null, "standing": format!("{site} is current") }));
+        }
+        let (chunks, rows) = self.heal(site, |what, done, total| progress.tell(what, done, total)).await?;
+        Ok(json!({ "healed": site.to_string(), "chunks": chunks, "rows": rows }))
+    }
+}

@@ -1,0 +1,60 @@
+//! Shares on their way to the vault.
+
+use crate::control::Failure;
+use crate::node::Node;
+use charter::{Progress, ShareFile};
+use serde_json::{Value, json};
+use words::PartyName;
+
+impl Node {
+    /// Takes one share. When enough are there the vault opens and the background work begins.
+    pub(crate) async fn take_share(&self, text: &[u8]) -> Result<Value, Failure> {
+        if !self.rooms.vault.is_sealed() {
+            return Ok(json!({ "sealed": false }));
+        }
+        let share = ShareFile::parse(text).map_err(|e| Failure::new("usage", e))?;
+        let mut unsealing = self.unsealing.lock().await;
+        let mut parties: Vec<PartyName> = unsealing.given().cloned().collect();
+        parties.push(share.party().clone());
+        match unsealing.add(share) {
+            Err(error) => {
+                tracing::warn!(%error, "a share was refused");
+                Err(Failure::new("denied", error))
+            }
+            Ok(Progress::Waiting { have, need }) => {
+                let given: Vec<String> = parties.iter().map(ToString::to_string).collect();
+                Ok(json!({ "sealed": true, "shares_given": have, "shares_needed": need, "parties": given }))
+            }
+            Ok(Progress::Complete(root)) => {
+                self.rooms.vault.unseal(root, &self.opened.header, &parties).await?;
+                self.rooms.vault.all_changed().await?;
+                tracing::info!(parties = ?parties.iter().map(PartyName::as_str).collect::<Vec<_>>(), "the node is open");
+                self.opened_now.notify_waiters();
+                Ok(json!({ "sealed": false, "parties": parties.iter().map(ToString::to_string).collect::<Vec<_>>() }))
+            }
+        }
+    }
+
+    /// Development only: unseals with the shares that lie on this machine.
+    pub(crate) async fn unseal_from_this_machine(&self) -> Result<(), Failure> {
+        for party in self.opened.charter.parties() {
+            if !self.rooms.vault.is_sealed() {
+                break;
+            }
+            let path = charter::files::share_path(&self.config.layout.parents, party);
+            match host::files::read(&path, 64 * 1024) {
+                Ok(Some(text)) => {
+                    if let Err(failure) = self.take_share(&text).await {
+                        tracing::warn!(party = party.as_str(), why = failure.message, "a share on this machine was not taken");
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a share on this machine could not be read"),
+            }
+        }
+        if self.rooms.vault.is_sealed() {
+            return Err(Failure::new("sealed", "there are not enough usable shares on this machine; give them with `clarence unseal`"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! What runs in the background: the sites are looked at each second, a site that is back is healed, the log
+//! is published, indexes are folded, garbage is swept.
+
+use crate::control::Failure;
+use crate::node::Node;
+use epoch::{SiteView, Standing};
+use ledger::Kind;
+use ledger::publish::Publisher;
+use mirror::{HealProgress, Pace};
+use std::sync::Arc;
+use std::time::Duration;
+use words::SiteId;
+
+/// Between two looks at the sites.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks in a row that a site must fail before it is given up.
+const FAILURES_MAX: u32 = 2;
+/// Between two attempts to heal.
+const HEAL_PAUSE: Duration = Duration::from_secs(5);
+/// Between two publications of the log.
+const PUBLISH: Duration = Duration::from_secs(1);
+/// Between two rounds of folding.
+const FOLD: Duration = Duration::from_millis(500);
+/// Between two sweeps of garbage.
+const SWEEP: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// Runs until the node has to stop; says why.
+    pub(crate) async fn upkeep(self: Arc<Self>) -> String {
+        tokio::select! {
+            why = self.watch_sites() => why,
+            why = self.record_standing() => why,
+            () = self.heal_forever() => "healing ended".into(),
+            () = self.publish_forever() => "publishing ended".into(),
+            () = self.fold_forever() => "folding ended".into(),
+            () = self.sweep_forever() => "sweeping ended".into(),
+            () = self.open_when_unsealed() => "it cannot be".into(),
+            () = self.opened.mirror.repair_forever() => "repairing ended".into(),
+        }
+    }
+
+    /// What has to be done each time the node is unsealed.
+    async fn open_when_unsealed(&self) {
+        loop {
+            let opened = self.opened_now.notified();
+            if !self.rooms.vault.is_sealed() {
+                if let Err(failure) = self.write_connect().await {
+                    tracing::error!(why = failure.message, "connect.json was not written");
+                }
+                self.opened_now.notified().await;
+            } else {
+                opened.await;
+            }
+        }
+    }
+
+    async fn watch_sites(&self) -> String {
+        let mut failures = [0; 2];
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Some(why) = self.opened.engine.stopped() {
+                return why;
+            }
+            for site in SiteId::BOTH {
+                if !self.opened.tenure.serving(site) {
+                    continue;
+                }
+                match self.look(site).await {
+                    Ok(()) => failures[site.index()] = 0,
+                    Err(why) => {
+                        failures[site.index()] += 1;
+                        tracing::warn!(%site, why, "a site does not answer as it should");
+                        if failures[site.index()] >= FAILURES_MAX {
+                            self.give_up(site, why).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&self, site: SiteId) -> Result<(), String> {
+        self.opened.engine.probe(site).map_err(|e| e.to_string())?;
+        self.opened.mirror.probe(site).await.map_err(|e| e.to_string())
+    }
+
+    async fn give_up(&self, site: SiteId, why: String) {
+        let (tenure, head) = (Arc::clone(&self.opened.tenure), self.opened.engine.head());
+        let dropped = tokio::task::spawn_blocking(move || tenure.drop_site(site, head, &why)).await;
+        match dropped {
+            Ok(Ok(record)) => {
+                self.opened.mirror.prefer(site.other());
+                tracing::warn!(%site, epoch = record.epoch, "the cloud goes on without a site");
+            }
+            Ok(Err(error)) => tracing::error!(%site, %error, "a site cannot be given up"),
+            Err(error) => tracing::error!(%site, %error, "a site cannot be given up"),
+        }
+    }
+
+    /// Writes each change of the sites' standing into the ledger.
+    async fn record_standing(&self) -> String {
+        let mut views = self.opened.tenure.subscribe();
+        let mut known = self.opened.tenure.record();
+        loop {
+            if views.changed().await.is_err() {
+                return "the sites' standing is no longer known".into();
+            }
+            let record = views.borrow_and_update().record;
+            if record.epoch == known.epoch {
+                continue;
+            }
+            known = record;
+            let (kind, text) = match record.standing {
+                Standing::BothCurrent => (Kind::SiteBack, format!("epoch {}: both sites are current", record.epoch)),
+                Standing::Only(site) => (Kind::SiteAway, format!("epoch {}: {site} goes on alone, {} is behind", record.epoch, site.other())),
+            };
+            if let Err(error) = self.rooms.vault.record_act(kind, "Standing", text).await {
+                tracing::debug!(%error, "a change of the sites' standing is not in the ledger yet; it lies at the witnesses");
+            }
+        }
+    }
+
+    async fn heal_forever(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Standing::Only(serving) = self.opened.tenure.standing() else {
+                self.settle_debts().await;
+                continue;
+            };
+            let site = serving.other();
+            if self.may_return(site).await && self.heal(site, |_, _, _| {}).await.is_err() {
+                tokio::time::sleep(HEAL_PAUSE).await;
+            }
+        }
+    }
+
+    /// Copies what single writes left behind at a site that stayed current.
+    async fn settle_debts(&self) {
+        for site in SiteId::BOTH {
+            let engine: &dyn catalog::Engine = &*self.opened.engine;
+            match mirror::backlog(engine, site).await {
+                Ok(backlog) if backlog.chunks > 0 => {
+                    let healed = mirror::heal(engine, &self.opened.mirror, site, Pace::default(), &mut |_| {}).await;
+                    if let Err(error) = healed {
+                        tracing::debug!(%site, %error, "what a site lacks could not be copied yet");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the folder of a site that is behind is there again and belongs to it.
+    async fn may_return(&self, site: SiteId) -> bool {
+        let folder = self.config.layout.site(site);
+        match crate::open::header_of(folder) {
+            Ok(Some(header)) => header.site == site && header.cloud == self.opened.header.cloud,
+            _ => false,
+        }
+    }
+
+    /// Brings a site up to date and makes it current again: chunks first, then the catalog, whose last step
+    /// readmits it, then what came in between.
+    pub(crate) async fn heal(&self, site: SiteId, progress: impl Fn(&str, u64, Option<u64>) + Send + Sync) -> Result<(u64, u64), Failure> {
+        let _one = self.healing.lock().await;
+        let failed = |e: &dyn ToString| Failure::new("unavailable", format!("{site} is not healed: {}", e.to_string()));
+        self.opened.mirror.adopt(site).await.map_err(|e| failed(&e))?;
+        let engine: &dyn catalog::Engine = &*self.opened.engine;
+        let mut tell = |at: HealProgress| progress("chunks", at.chunks, Some(at.of_chunks));
+        let chunks = mirror::heal(engine, &self.opened.mirror, site, Pace::default(), &mut tell).await.map_err(|e| failed(&e))?;
+        if chunks.left > 0 {
+            return Err(failed(&format!("{} chunks could not be copied: {}", chunks.left, chunks.failures.join("; "))));
+        }
+        let report = self.opened.engine.heal(site, &|done, total| progress("catalog", done, Some(total))).await.map_err(|e| failed(&e))?;
+        self.opened.mirror.prefer(SiteId::A);
+        self.settle_debts().await;
+        tracing::info!(%site, chunks = chunks.healed, rows = report.rows, "a site is current again");
+        Ok((chunks.healed, report.rows))
+    }
+
+    async fn publish_forever(&self) {
+        let mut publishers: [Option<Publisher>; 2] = [None, None];
+        loop {
+            tokio::time::sleep(PUBLISH).await;
+            if self.rooms.vault.is_sealed() {
+                publishers = [None, None];
+                continue;
+            }
+            for site in SiteId::BOTH {
+                let slot = &mut publishers[site.index()];
+                if !self.opened.tenure.serving(site) {
+                    *slot = None;
+                    continue;
+                }
+                let publisher = match slot.take() {
+                    Some(publisher) => Ok(publisher),
+                    None => self.rooms.vault.publisher(&self.config.layout.ledger(site)),
+                };
+                let published = match publisher {
+                    Ok(publisher) => self.publish(site, publisher).await,
+                    Err(error) => Err(error.into()),
+                };
+                match published {
+                    Ok((publisher, _)) => {
+                        self.published.send_replace(publisher.signed_size());
+                        *slot = Some(publisher);
+                    }
+                    Err(error) => tracing::warn!(%site, %error, "the log could not be published; the entries are safe in the catalog"),
+                }
+            }
+        }
+    }
+
+    async fn fold_forever(&self) {
+        loop {
+            tokio::time::sleep(FOLD).await;
+            if self.rooms.vault.is_sealed() {
+                continue;
+            }
+            if let Err(error) = self.rooms.vault.fold_names(&self.opened.index).await {
+                tracing::warn!(%error, "an index of names could not be folded; nothing is lost, it is tried again");
+            }
+        }
+    }
+
+    async fn sweep_forever(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            match self.rooms.store.sweep().await {
+                Ok(swept) if swept.rows > 0 => tracing::info!(rows = swept.rows, chunks = swept.chunks, "garbage was swept"),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "garbage stays until the next sweep"),
+            }
+        }
+    }
+
+    /// How the sites are, in words.
+    pub(crate) fn site_words(&self, site: SiteId) -> (&'static str, Option<String>) {
+        match self.opened.tenure.view().site(site) {
+            SiteView::Serving => ("serving", None),
+            SiteView::Healing { .. } => ("healing", None),
+            SiteView::Away { why, .. } => ("away", Some(why.to_string())),
+        }
+    }
+}
