@@ -34,7 +34,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "names", "vault",
         ],
     ),
-    ("gate", &["words", "authn", "store", "vault"]),
+    ("gate", &["words", "host", "authn", "store", "vault"]),
     (
         "site",
         &[

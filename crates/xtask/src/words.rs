@@ -1,6 +1,6 @@
 //! Words that may not stand in the code, or only in one room.
 
-use crate::{Finding, shown};
+use crate::{Finding, is_proof, shown};
 use std::path::{Path, PathBuf};
 
 struct Rule {
@@ -51,11 +51,6 @@ const RULES: &[Rule] = &[
         mend: "ask host::Host for elapsed time",
     },
 ];
-
-/// Tests and benches may use the file system and the clock; state and receipts stay ruled there too.
-fn is_proof(shown: &str) -> bool {
-    shown.contains("/tests/") || shown.contains("/benches/") || shown.contains("/examples/")
-}
 
 pub fn check(root: &Path, files: &[PathBuf]) -> Vec<Finding> {
     let mut findings = Vec::new();
