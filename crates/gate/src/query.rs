@@ -50,10 +50,13 @@ impl Query {
     pub(crate) fn take_headers(&mut self, hoisted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
         self.0.extract_if(.., |(name, _)| hoisted(name)).collect()
     }
-    /// The text to put after `?` again.
+    /// The text to put after `?` for s3s, without the overrides of a response's headers, which are ours.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        for (name, value) in self.iter() {
+        for (name, value) in self
+            .iter()
+            .filter(|(name, _)| !name.starts_with("response-"))
+        {
             if !text.is_empty() {
                 text.push('&');
             }

@@ -83,6 +83,14 @@ fn length(headers: &HeaderMap, body: &Incoming, payload: PayloadHash) -> Result<
     body.size_hint().exact().ok_or_else(missing)
 }
 
+/// Whether the client stopped sending before the announced end.
+fn ended_early(error: &hyper::Error) -> bool {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    error.is_incomplete_message()
+        || cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::UnexpectedEof)
+}
+
 /// The pieces of one body.
 struct Pieces {
     body: Incoming,
@@ -110,7 +118,7 @@ impl Pieces {
                     self.waiting = false;
                     match frame {
                         None => return Poll::Ready(None),
-                        Some(Err(error)) if error.is_incomplete_message() => {
+                        Some(Err(error)) if ended_early(&error) => {
                             return Poll::Ready(Some(Err(BodyError::Incomplete)));
                         }
                         Some(Err(_)) => {

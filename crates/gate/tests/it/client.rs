@@ -162,7 +162,10 @@ impl Ask {
                 }
             })
             .collect();
-        pairs.sort();
+        pairs.sort_by_key(|pair| {
+            pair.split_once('=')
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+        });
         let canonical = format!(
             "{}\n{}\n{}\n{lines}\n{signed_names}\n{payload}",
             self.method,
@@ -243,7 +246,10 @@ impl Ask {
             format!("X-Amz-Expires={seconds}"),
             "X-Amz-SignedHeaders=host".to_owned(),
         ]);
-        pairs.sort();
+        pairs.sort_by_key(|pair| {
+            pair.split_once('=')
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+        });
         let query = pairs.join("&");
         let canonical = format!(
             "{}\n{}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD",
