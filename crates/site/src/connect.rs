@@ -33,7 +33,9 @@ impl Node {
     /// Makes the first tenant if there is none of that name, and writes `connect.json`. A file from an earlier
     /// start is kept, with the endpoint of now, as long as its credential is known here.
     pub(crate) async fn write_connect(&self) -> Result<(), Failure> {
-        let Some(name) = self.config.first_tenant.as_deref() else { return Ok(()) };
+        let Some(name) = self.config.first_tenant.as_deref() else {
+            return Ok(());
+        };
         if !self.config.write_connect {
             return Ok(());
         }
@@ -43,10 +45,17 @@ impl Node {
         let old = old.and_then(|bytes| serde_json::from_slice::<Connect>(&bytes).ok());
         let vault = &self.rooms.vault;
         let connect = match old {
-            Some(old) if self.is_known(&old.access_key).await => self.connect_with(&parse_key(&old.access_key)?, &old.secret_key),
+            Some(old) if self.is_known(&old.access_key).await => {
+                self.connect_with(&parse_key(&old.access_key)?, &old.secret_key)
+            }
             _ => {
                 let name = TenantName::parse(name).map_err(|e| internal(&e))?;
-                if !vault.tenant_list().await?.iter().any(|tenant| tenant.name == name) {
+                if !vault
+                    .tenant_list()
+                    .await?
+                    .iter()
+                    .any(|tenant| tenant.name == name)
+                {
                     vault.tenant_add(name.clone()).await?;
                 }
                 let key = vault.key_add(&name, None).await?;

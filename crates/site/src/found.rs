@@ -3,7 +3,8 @@
 use crate::layout::Layout;
 use catalog::embedded::{Embedded, Options};
 use catalog::{Commit, Engine, Outcome};
-use charter::{Charter, Contribution};
+use charter::{Charter, Contribution, Founding};
+use chunks::dir::Dir;
 use epoch::{Places, Tenure};
 use host::{Host, files};
 use std::path::PathBuf;
@@ -21,7 +22,9 @@ pub enum FoundError {
     #[error("the ceremony failed, no share is valid: {0}")]
     Ceremony(#[from] charter::CeremonyError),
     /// A share or the record of custody could not be written.
-    #[error("a share could not be written, so the founding is void; remove the folders and found again: {0}")]
+    #[error(
+        "a share could not be written, so the founding is void; remove the folders and found again: {0}"
+    )]
     Shares(#[from] charter::files::FileError),
     /// A file could not be written.
     #[error("{} could not be written, so the founding is void; remove the folders and found again: {error}", path.display())]
@@ -39,7 +42,9 @@ pub enum FoundError {
     #[error("the epoch record could not be written, so the founding is void: {0}")]
     Epoch(#[from] epoch::StartError),
     /// The catalog could not be made.
-    #[error("the catalog could not be made, so the founding is void; remove the folders and found again: {0}")]
+    #[error(
+        "the catalog could not be made, so the founding is void; remove the folders and found again: {0}"
+    )]
     Catalog(String),
 }
 
@@ -57,37 +62,49 @@ pub struct FoundReport {
 }
 
 /// Holds the ceremony and makes the folders of a new cloud.
-pub async fn found(layout: &Layout, charter: &Charter, host: &Host, log_name: &str) -> Result<FoundReport, FoundError> {
+pub async fn found(
+    layout: &Layout,
+    charter: &Charter,
+    host: &Host,
+    log_name: &str,
+) -> Result<FoundReport, FoundError> {
     for folder in layout.sites.iter().chain([&layout.parents]) {
-        if !files::list(folder).map_err(|e| write(folder, e))?.is_empty() {
+        if !files::list(folder)
+            .map_err(|e| write(folder, e))?
+            .is_empty()
+        {
             return Err(FoundError::Occupied(folder.clone()));
         }
     }
-    let founding = charter::found(charter, host, Contribution::draw_for_all(charter.parties(), host))?;
-    let made = vault::found(host, founding.cloud, &founding.root, *charter.digest().as_bytes(), log_name, founding.transcript.to_json())?;
+    let founding = charter::found(
+        charter,
+        host,
+        Contribution::draw_for_all(charter.parties(), host),
+    )?;
+    let made = vault::found(
+        host,
+        founding.cloud,
+        &founding.root,
+        *charter.digest().as_bytes(),
+        log_name,
+        founding.transcript.to_json(),
+    )?;
     for folder in layout.sites.iter().chain([&layout.data, &layout.parents]) {
         files::make_folder(folder, 0o700).map_err(|e| write(folder, e))?;
     }
-    let mut shares = Vec::new();
-    for (party, share) in &founding.shares {
-        shares.push((party.clone(), charter::files::write_share(&layout.parents, share)?));
-        for (name, text) in [("charter.toml", charter.to_toml().as_str()), ("ledger.keys", &made.verifier_keys), ("transcript.json", founding.transcript.to_json())] {
-            put(layout.parents.join(party.as_str()).join(name), text.as_bytes(), 0o644)?;
-        }
-    }
-    for site in SiteId::BOTH {
-        charter::files::write_custody(layout.site(site), founding.transcript.custody())?;
-        put(layout.site(site).join("charter.toml"), charter.to_toml().as_bytes(), 0o644)?;
-        files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(layout.site(site), e))?;
-        chunks::dir::Dir::create(&layout.site(site).join("chunks")).map_err(|e| FoundError::Catalog(e.to_string()))?;
-    }
+    let shares = hand_out(layout, charter, &founding, &made.verifier_keys)?;
+    furnish(layout, charter, &founding)?;
     let places = places(layout, charter, founding.cloud, host);
     places.found()?;
     first_rows(layout, places, host, made.rows, made.entry).await?;
     put(layout.verifier_keys(), made.verifier_keys.as_bytes(), 0o644)?;
     for header in &made.headers {
         // Last: a folder with a header is a folder of a founded cloud.
-        put(layout.site(header.site).join(site_header::FILE), &header.encode(), 0o600)?;
+        put(
+            layout.site(header.site).join(site_header::FILE),
+            &header.encode(),
+            0o600,
+        )?;
     }
     let proof = founding.transcript.proof();
     Ok(FoundReport {
@@ -98,18 +115,78 @@ pub async fn found(layout: &Layout, charter: &Charter, host: &Host, log_name: &s
     })
 }
 
-/// The places that remember which site is current.
-pub(crate) fn places(layout: &Layout, charter: &Charter, cloud: CloudId, host: &Host) -> Places {
-    let parents: Vec<_> = charter.parties().iter().map(|party| (party.to_string(), layout.parents.join(party.as_str()))).collect();
-    Places::folders(cloud, [layout.site(SiteId::A), layout.site(SiteId::B)], &parents, host.clone())
+/// Gives each party its share, the charter, the transcript and the ledger's public keys.
+fn hand_out(
+    layout: &Layout,
+    charter: &Charter,
+    founding: &Founding,
+    verifier_keys: &str,
+) -> Result<Vec<(PartyName, PathBuf)>, FoundError> {
+    let transcript = founding.transcript.to_json();
+    let charter = charter.to_toml();
+    let mut shares = Vec::new();
+    for (party, share) in &founding.shares {
+        shares.push((
+            party.clone(),
+            charter::files::write_share(&layout.parents, share)?,
+        ));
+        let folder = layout.parents.join(party.as_str());
+        put(folder.join("charter.toml"), charter.as_bytes(), 0o644)?;
+        put(folder.join("ledger.keys"), verifier_keys.as_bytes(), 0o644)?;
+        put(folder.join("transcript.json"), transcript.as_bytes(), 0o644)?;
+    }
+    Ok(shares)
 }
 
-async fn first_rows(layout: &Layout, places: Places, host: &Host, rows: Vec<catalog::Mutation>, entry: ledger::Entry) -> Result<(), FoundError> {
+/// Puts into both site folders what a node needs before it has any key.
+fn furnish(layout: &Layout, charter: &Charter, founding: &Founding) -> Result<(), FoundError> {
+    for site in SiteId::BOTH {
+        let folder = layout.site(site);
+        charter::files::write_custody(folder, founding.transcript.custody())?;
+        put(
+            folder.join("charter.toml"),
+            charter.to_toml().as_bytes(),
+            0o644,
+        )?;
+        files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))?;
+        Dir::create(&folder.join("chunks")).map_err(|e| FoundError::Catalog(e.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The places that remember which site is current.
+pub(crate) fn places(layout: &Layout, charter: &Charter, cloud: CloudId, host: &Host) -> Places {
+    let parents: Vec<_> = charter
+        .parties()
+        .iter()
+        .map(|party| (party.to_string(), layout.parents.join(party.as_str())))
+        .collect();
+    Places::folders(
+        cloud,
+        [layout.site(SiteId::A), layout.site(SiteId::B)],
+        &parents,
+        host.clone(),
+    )
+}
+
+async fn first_rows(
+    layout: &Layout,
+    places: Places,
+    host: &Host,
+    rows: Vec<catalog::Mutation>,
+    entry: ledger::Entry,
+) -> Result<(), FoundError> {
     let failed = |why: &dyn ToString| FoundError::Catalog(why.to_string());
     let tenure = Arc::new(Tenure::start(places)?);
     let folders = SiteId::BOTH.map(|site| Some(layout.site(site).to_path_buf()));
-    let engine = Embedded::create(folders, tenure, Options::default(), host.clone()).map_err(|e| failed(&e))?;
-    let commit = Commit { op: OpId::from_bytes(host.random()), preconditions: Vec::new(), mutations: rows, entries: vec![entry] };
+    let engine = Embedded::create(folders, tenure, Options::default(), host.clone())
+        .map_err(|e| failed(&e))?;
+    let commit = Commit {
+        op: OpId::from_bytes(host.random()),
+        preconditions: Vec::new(),
+        mutations: rows,
+        entries: vec![entry],
+    };
     let outcome = engine.commit(commit).await;
     engine.shutdown().await;
     match outcome {
@@ -123,5 +200,8 @@ fn put(path: PathBuf, bytes: &[u8], mode: u32) -> Result<(), FoundError> {
 }
 
 fn write(path: &std::path::Path, error: std::io::Error) -> FoundError {
-    FoundError::Write { path: path.to_path_buf(), error }
+    FoundError::Write {
+        path: path.to_path_buf(),
+        error,
+    }
 }

@@ -18,7 +18,11 @@ impl Layout {
     /// Everything under one folder.
     #[must_use]
     pub fn in_folder(data: &Path) -> Self {
-        Self { data: data.to_path_buf(), sites: SiteId::BOTH.map(|site| data.join(site.to_string())), parents: data.join("parents") }
+        Self {
+            data: data.to_path_buf(),
+            sites: SiteId::BOTH.map(|site| data.join(site.to_string())),
+            parents: data.join("parents"),
+        }
     }
     /// The folder of a site.
     #[must_use]

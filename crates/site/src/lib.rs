@@ -4,13 +4,13 @@
 //! Reading order: [`layout`], [`mod@found`], [`node`], [`control`], `upkeep`.
 
 pub mod config;
+mod connect;
 pub mod control;
 pub mod found;
 pub mod layout;
-pub mod node;
-mod connect;
 mod loss;
 mod metrics;
+pub mod node;
 mod open;
 mod publish;
 mod rooms;

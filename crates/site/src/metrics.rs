@@ -30,7 +30,9 @@ impl Counts {
         let verb = all.entry(seen.verb).or_default();
         *verb.by_status.entry(seen.status).or_default() += 1;
         verb.count += 1;
-        verb.sum_us = verb.sum_us.saturating_add(u64::try_from(seen.took.as_micros()).unwrap_or(u64::MAX));
+        verb.sum_us = verb
+            .sum_us
+            .saturating_add(u64::try_from(seen.took.as_micros()).unwrap_or(u64::MAX));
         let took = u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX);
         for (bound, bucket) in BUCKETS_MS.iter().zip(&mut verb.buckets) {
             *bucket += u64::from(took <= *bound);
@@ -42,25 +44,46 @@ impl Counts {
         out.push_str("# HELP clarence_s3_requests_total S3 requests that were answered, by operation and status.\n# TYPE clarence_s3_requests_total counter\n");
         for (name, verb) in &all {
             for (status, count) in &verb.by_status {
-                writeln!(out, "clarence_s3_requests_total{{operation=\"{name}\",status=\"{status}\"}} {count}")?;
+                writeln!(
+                    out,
+                    "clarence_s3_requests_total{{operation=\"{name}\",status=\"{status}\"}} {count}"
+                )?;
             }
         }
         out.push_str("# HELP clarence_s3_request_seconds Time from the request's head to the end of its answer.\n# TYPE clarence_s3_request_seconds histogram\n");
         for (name, verb) in &all {
             for (bound, count) in BUCKETS_MS.iter().zip(verb.buckets) {
                 let le = *bound as f64 / 1000.0;
-                writeln!(out, "clarence_s3_request_seconds_bucket{{operation=\"{name}\",le=\"{le}\"}} {count}")?;
+                writeln!(
+                    out,
+                    "clarence_s3_request_seconds_bucket{{operation=\"{name}\",le=\"{le}\"}} {count}"
+                )?;
             }
-            writeln!(out, "clarence_s3_request_seconds_bucket{{operation=\"{name}\",le=\"+Inf\"}} {}", verb.count)?;
-            writeln!(out, "clarence_s3_request_seconds_sum{{operation=\"{name}\"}} {}", verb.sum_us as f64 / 1e6)?;
-            writeln!(out, "clarence_s3_request_seconds_count{{operation=\"{name}\"}} {}", verb.count)?;
+            writeln!(
+                out,
+                "clarence_s3_request_seconds_bucket{{operation=\"{name}\",le=\"+Inf\"}} {}",
+                verb.count
+            )?;
+            writeln!(
+                out,
+                "clarence_s3_request_seconds_sum{{operation=\"{name}\"}} {}",
+                verb.sum_us as f64 / 1e6
+            )?;
+            writeln!(
+                out,
+                "clarence_s3_request_seconds_count{{operation=\"{name}\"}} {}",
+                verb.count
+            )?;
         }
         Ok(())
     }
 }
 
 fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    let _ = writeln!(
+        out,
+        "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
+    );
 }
 
 impl Node {
@@ -73,7 +96,11 @@ impl Node {
         }
         out.push_str("# HELP clarence_site_troubles_total Faults seen at a site.\n# TYPE clarence_site_troubles_total counter\n");
         for site in SiteId::BOTH {
-            writeln!(out, "clarence_site_troubles_total{{site=\"{site}\"}} {}", view.trouble_count[site.index()])?;
+            writeln!(
+                out,
+                "clarence_site_troubles_total{{site=\"{site}\"}} {}",
+                view.trouble_count[site.index()]
+            )?;
         }
         Ok(())
     }
@@ -81,14 +108,33 @@ impl Node {
 
 impl Ops for Node {
     fn readiness(&self) -> Readiness {
-        if self.rooms.vault.is_sealed() { Readiness::Sealed } else { Readiness::Ready }
+        if self.rooms.vault.is_sealed() {
+            Readiness::Sealed
+        } else {
+            Readiness::Ready
+        }
     }
 
     fn metrics(&self) -> String {
         let mut out = String::with_capacity(8192);
-        gauge(&mut out, "clarence_sealed", "1 while the node holds no key.", u64::from(self.rooms.vault.is_sealed()));
-        gauge(&mut out, "clarence_epoch", "The epoch of the sites' standing.", self.opened.tenure.record().epoch);
-        gauge(&mut out, "clarence_ledger_signed_entries", "Entries under the last signed checkpoint.", *self.published.borrow());
+        gauge(
+            &mut out,
+            "clarence_sealed",
+            "1 while the node holds no key.",
+            u64::from(self.rooms.vault.is_sealed()),
+        );
+        gauge(
+            &mut out,
+            "clarence_epoch",
+            "The epoch of the sites' standing.",
+            self.opened.tenure.record().epoch,
+        );
+        gauge(
+            &mut out,
+            "clarence_ledger_signed_entries",
+            "Entries under the last signed checkpoint.",
+            *self.published.borrow(),
+        );
         let _ = self.write_sites(&mut out);
         let _ = self.counts.write(&mut out);
         out

@@ -32,10 +32,14 @@ pub enum RunError {
         error: io::Error,
     },
     /// The control socket cannot be made.
-    #[error("the control socket cannot be made: {0}; the path of the data folder may be too long (about 90 characters)")]
+    #[error(
+        "the control socket cannot be made: {0}; the path of the data folder may be too long (about 90 characters)"
+    )]
     Control(#[source] io::Error),
     /// Plain HTTP would leave this machine.
-    #[error("{0} is not a loopback address and there is no TLS certificate; give one, or say that plain HTTP may leave this machine")]
+    #[error(
+        "{0} is not a loopback address and there is no TLS certificate; give one, or say that plain HTTP may leave this machine"
+    )]
     PlainBeyondLoopback(SocketAddr),
     /// The certificate cannot be used.
     #[error("{0}")]
@@ -62,19 +66,44 @@ pub struct Node {
 }
 
 /// Opens the node and serves until `shutdown` is done, the node is told to stop, or it has to stop itself.
-pub async fn run(config: NodeConfig, host: Host, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
-    if config.tls.is_none() && !config.s3_listen.ip().is_loopback() && !config.allow_plain_beyond_loopback {
+pub async fn run(
+    config: NodeConfig,
+    host: Host,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    if config.tls.is_none()
+        && !config.s3_listen.ip().is_loopback()
+        && !config.allow_plain_beyond_loopback
+    {
         return Err(RunError::PlainBeyondLoopback(config.s3_listen));
     }
     let opened = open(&config, &host).await?;
-    let listener = TcpListener::bind(config.s3_listen).await.map_err(|error| RunError::Listen { address: config.s3_listen, error })?;
-    let address = listener.local_addr().map_err(|error| RunError::Listen { address: config.s3_listen, error })?;
+    let listener = TcpListener::bind(config.s3_listen)
+        .await
+        .map_err(|error| RunError::Listen {
+            address: config.s3_listen,
+            error,
+        })?;
+    let address = listener.local_addr().map_err(|error| RunError::Listen {
+        address: config.s3_listen,
+        error,
+    })?;
     let gate = gate_config(&config, &host)?;
     let node = Arc::new(Node {
-        rooms: Arc::new(Rooms { vault: Arc::clone(&opened.vault), store: Arc::clone(&opened.store) }),
+        rooms: Arc::new(Rooms {
+            vault: Arc::clone(&opened.vault),
+            store: Arc::clone(&opened.store),
+        }),
         unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
         opened_now: Notify::new(),
-        endpoint: format!("{}://{address}", if config.tls.is_some() { "https" } else { "http" }),
+        endpoint: format!(
+            "{}://{address}",
+            if config.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            }
+        ),
         counts: Counts::default(),
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
@@ -102,13 +131,21 @@ fn load_tls(certificates: &Path, key: &Path) -> Result<gate::Tls, RunError> {
     let read = |path: &Path| match files::read(path, 1024 * 1024) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(RunError::Tls(format!("{} is not there", path.display()))),
-        Err(error) => Err(RunError::Tls(format!("{} could not be read: {error}", path.display()))),
+        Err(error) => Err(RunError::Tls(format!(
+            "{} could not be read: {error}",
+            path.display()
+        ))),
     };
     gate::Tls::from_pem(&read(certificates)?, &read(key)?).map_err(|e| RunError::Tls(e.to_string()))
 }
 
 impl Node {
-    async fn serve(self: &Arc<Self>, listener: TcpListener, gate: gate::Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+    async fn serve(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        gate: gate::Config,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), RunError> {
         let socket = self.config.layout.socket();
         let control = tokio::spawn({
             let node = Arc::clone(self);
@@ -131,7 +168,11 @@ impl Node {
                 gate::serve(listener, backend, ops, gate, until).await;
             }
         });
-        tracing::info!(endpoint = self.endpoint, sealed = self.rooms.vault.is_sealed(), "serving");
+        tracing::info!(
+            endpoint = self.endpoint,
+            sealed = self.rooms.vault.is_sealed(),
+            "serving"
+        );
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             _ = stop.wait_for(|stop| *stop) => Ok(()),

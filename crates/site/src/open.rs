@@ -88,18 +88,31 @@ pub struct Opened {
 /// The header of a site folder; `None` if the folder or the file is not there.
 pub fn header_of(folder: &Path) -> Result<Option<SiteHeader>, OpenError> {
     let path = folder.join(site_header::FILE);
-    let bytes = files::read(&path, site_header::BYTES_MAX).map_err(|error| OpenError::Read { path: path.clone(), error })?;
-    bytes.map(|bytes| SiteHeader::decode(&bytes).map_err(|error| OpenError::Header { path, error })).transpose()
+    let bytes = files::read(&path, site_header::BYTES_MAX).map_err(|error| OpenError::Read {
+        path: path.clone(),
+        error,
+    })?;
+    bytes
+        .map(|bytes| SiteHeader::decode(&bytes).map_err(|error| OpenError::Header { path, error }))
+        .transpose()
 }
 
 /// The headers of both folders, checked against each other and against where they lie.
 pub fn headers(layout: &Layout) -> Result<([bool; 2], SiteHeader), OpenError> {
-    let found = [header_of(layout.site(SiteId::A))?, header_of(layout.site(SiteId::B))?];
+    let found = [
+        header_of(layout.site(SiteId::A))?,
+        header_of(layout.site(SiteId::B))?,
+    ];
     let Some(first) = found.iter().flatten().next().cloned() else {
-        return Err(OpenError::NotFounded { a: layout.site(SiteId::A).to_path_buf(), b: layout.site(SiteId::B).to_path_buf() });
+        return Err(OpenError::NotFounded {
+            a: layout.site(SiteId::A).to_path_buf(),
+            b: layout.site(SiteId::B).to_path_buf(),
+        });
     };
     for site in SiteId::BOTH {
-        let Some(header) = &found[site.index()] else { continue };
+        let Some(header) = &found[site.index()] else {
+            continue;
+        };
         if header.site != site || header.cloud != first.cloud {
             return Err(OpenError::Foreign {
                 path: layout.site(site).to_path_buf(),
@@ -108,10 +121,16 @@ pub fn headers(layout: &Layout) -> Result<([bool; 2], SiteHeader), OpenError> {
             });
         }
     }
-    Ok((SiteId::BOTH.map(|site| found[site.index()].is_some()), first))
+    Ok((
+        SiteId::BOTH.map(|site| found[site.index()].is_some()),
+        first,
+    ))
 }
 
-fn charter_and_custody(layout: &Layout, header: &SiteHeader) -> Result<(Charter, Custody), OpenError> {
+fn charter_and_custody(
+    layout: &Layout,
+    header: &SiteHeader,
+) -> Result<(Charter, Custody), OpenError> {
     let mut last = String::new();
     for site in SiteId::BOTH {
         let folder = layout.site(site);
@@ -121,9 +140,11 @@ fn charter_and_custody(layout: &Layout, header: &SiteHeader) -> Result<(Charter,
             Ok(None) => continue,
             Err(error) => return Err(OpenError::Read { path, error }),
         };
-        let charter = Charter::parse(&text).map_err(|e| OpenError::Refused(format!("{}: {e}", path.display())))?;
+        let charter = Charter::parse(&text)
+            .map_err(|e| OpenError::Refused(format!("{}: {e}", path.display())))?;
         if *charter.digest().as_bytes() != header.charter {
-            let why = "it is not the charter that this cloud was founded with; put the signed text back";
+            let why =
+                "it is not the charter that this cloud was founded with; put the signed text back";
             return Err(OpenError::Refused(format!("{}: {why}", path.display())));
         }
         match charter::files::load_custody(folder) {
@@ -131,7 +152,9 @@ fn charter_and_custody(layout: &Layout, header: &SiteHeader) -> Result<(Charter,
             Err(error) => last = error.to_string(),
         }
     }
-    Err(OpenError::Refused(format!("no site folder has a readable charter and record of custody: {last}")))
+    Err(OpenError::Refused(format!(
+        "no site folder has a readable charter and record of custody: {last}"
+    )))
 }
 
 /// Opens a node's rooms, sealed.
@@ -139,21 +162,56 @@ pub async fn open(config: &NodeConfig, host: &Host) -> Result<Opened, OpenError>
     let layout = &config.layout;
     let (present, header) = headers(layout)?;
     let (charter, custody) = charter_and_custody(layout, &header)?;
-    let tenure = Tenure::start(places(layout, &charter, header.cloud, host)).map_err(|e| OpenError::Refused(e.to_string()))?;
+    let tenure = Tenure::start(places(layout, &charter, header.cloud, host))
+        .map_err(|e| OpenError::Refused(e.to_string()))?;
     let tenure = Arc::new(tenure);
-    let folders = SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
-    let options = Options { cache_bytes: config.catalog_cache_bytes, ..Options::default() };
-    let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone()).map_err(|e| OpenError::Catalog(e.to_string()))?;
+    let folders =
+        SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
+    let options = Options {
+        cache_bytes: config.catalog_cache_bytes,
+        ..Options::default()
+    };
+    let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone())
+        .map_err(|e| OpenError::Catalog(e.to_string()))?;
     let engine = Arc::new(engine);
-    let stores = SiteId::BOTH.map(|site| -> Arc<dyn ChunkStore> { Arc::new(Dir::open(&layout.site(site).join("chunks"))) });
-    let loss = Arc::new(Loss { tenure: Arc::clone(&tenure), engine: Arc::clone(&engine) });
+    let stores = SiteId::BOTH.map(|site| -> Arc<dyn ChunkStore> {
+        Arc::new(Dir::open(&layout.site(site).join("chunks")))
+    });
+    let loss = Arc::new(Loss {
+        tenure: Arc::clone(&tenure),
+        engine: Arc::clone(&engine),
+    });
     let mirror = Mirror::new(stores, Arc::clone(&tenure) as _, loss, host.clone());
     if let epoch::Standing::Only(site) = tenure.standing() {
         mirror.prefer(site);
     }
-    let vault_config = VaultConfig { region: config.region.clone(), node: config.node.clone(), site_policy: config.site_policy };
+    let vault_config = VaultConfig {
+        region: config.region.clone(),
+        node: config.node.clone(),
+        site_policy: config.site_policy,
+    };
     let vault = Vault::new(host.clone(), Arc::clone(&engine) as _, vault_config)?;
-    let index = Arc::new(Index::new(Arc::clone(&engine) as _, host.clone(), config.names_cache_bytes));
-    let store = Store::new(Arc::clone(&vault), Arc::clone(&engine) as _, Arc::clone(&mirror), Arc::clone(&index), host.clone());
-    Ok(Opened { header, custody, charter, tenure, engine, mirror, vault, index, store })
+    let index = Arc::new(Index::new(
+        Arc::clone(&engine) as _,
+        host.clone(),
+        config.names_cache_bytes,
+    ));
+    let store = Store::new(
+        Arc::clone(&vault),
+        Arc::clone(&engine) as _,
+        Arc::clone(&mirror),
+        Arc::clone(&index),
+        host.clone(),
+    );
+    Ok(Opened {
+        header,
+        custody,
+        charter,
+        tenure,
+        engine,
+        mirror,
+        vault,
+        index,
+        store,
+    })
 }

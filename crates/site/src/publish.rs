@@ -33,7 +33,10 @@ impl Node {
         let mut size = 0;
         for site in SiteId::BOTH {
             if self.opened.tenure.serving(site) {
-                let publisher = self.rooms.vault.publisher(&self.config.layout.ledger(site))?;
+                let publisher = self
+                    .rooms
+                    .vault
+                    .publisher(&self.config.layout.ledger(site))?;
                 let (publisher, _) = self.publish(site, publisher).await?;
                 size = publisher.signed_size();
             }
@@ -43,7 +46,11 @@ impl Node {
     }
 
     /// Writes what is new and signs it. Gives the publisher back, and how many entries were new.
-    pub(crate) async fn publish(&self, site: SiteId, mut publisher: Publisher) -> Result<(Publisher, u64), PublishingError> {
+    pub(crate) async fn publish(
+        &self,
+        site: SiteId,
+        mut publisher: Publisher,
+    ) -> Result<(Publisher, u64), PublishingError> {
         let vault = Arc::clone(&self.rooms.vault);
         let begun = publisher.next_index();
         loop {
@@ -52,16 +59,25 @@ impl Node {
             if leaves.is_empty() {
                 break;
             }
-            let written = tokio::task::spawn_blocking(move || publisher.publish(first, &leaves).map(|_| publisher));
-            publisher = written.await.map_err(|_| PublishingError::Task)?.map_err(|error| PublishingError::Folder { site, error })?;
+            let written = tokio::task::spawn_blocking(move || {
+                publisher.publish(first, &leaves).map(|_| publisher)
+            });
+            publisher = written
+                .await
+                .map_err(|_| PublishingError::Task)?
+                .map_err(|error| PublishingError::Folder { site, error })?;
         }
         let new = publisher.next_index() - begun;
         if new == 0 && publisher.signed_size() == publisher.next_index() {
             return Ok((publisher, 0));
         }
         let now = self.host.now();
-        let signed = tokio::task::spawn_blocking(move || publisher.checkpoint(now).map(|_| publisher));
-        let publisher = signed.await.map_err(|_| PublishingError::Task)?.map_err(|error| PublishingError::Folder { site, error })?;
+        let signed =
+            tokio::task::spawn_blocking(move || publisher.checkpoint(now).map(|_| publisher));
+        let publisher = signed
+            .await
+            .map_err(|_| PublishingError::Task)?
+            .map_err(|error| PublishingError::Folder { site, error })?;
         Ok((publisher, new))
     }
 }

@@ -5,8 +5,8 @@ use authn::{Caller, RequestHead};
 use gate::{Backend, Identified, ObjectHead, Refusal};
 use std::sync::Arc;
 use store::api::{
-    BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart, ListedUpload, ObjectOut, PartCopyAsked,
-    PutAsked, PutDone, ReadAsked, UploadAsked,
+    BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
+    ListedUpload, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
 };
 use store::{Store, StoreError};
 use vault::Vault;
@@ -24,8 +24,17 @@ pub struct Rooms {
 impl Backend for Rooms {
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal> {
         match self.vault.identify(head).await {
-            Ok(known) => Ok(Identified { caller: known.caller, payload: known.payload, chunks: known.chunks }),
-            Err(no) => Err(Refusal { code: no.code, status: no.status, message: no.message, region: no.region }),
+            Ok(known) => Ok(Identified {
+                caller: known.caller,
+                payload: known.payload,
+                chunks: known.chunks,
+            }),
+            Err(no) => Err(Refusal {
+                code: no.code,
+                status: no.status,
+                message: no.message,
+                region: no.region,
+            }),
         }
     }
 
@@ -37,7 +46,11 @@ impl Backend for Rooms {
         self.store.create_bucket(caller, bucket).await
     }
 
-    async fn head_bucket(&self, caller: Caller, bucket: &BucketName) -> Result<BucketInfo, StoreError> {
+    async fn head_bucket(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+    ) -> Result<BucketInfo, StoreError> {
         self.store.head_bucket(caller, bucket).await
     }
 
@@ -45,61 +58,167 @@ impl Backend for Rooms {
         self.store.delete_bucket(caller, bucket).await
     }
 
-    async fn list_objects(&self, caller: Caller, bucket: &BucketName, asked: ListAsked) -> Result<ListPage, StoreError> {
+    async fn list_objects(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        asked: ListAsked,
+    ) -> Result<ListPage, StoreError> {
         self.store.list_objects(caller, bucket, asked).await
     }
 
-    async fn get_object(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, asked: ReadAsked) -> Result<ObjectOut, StoreError> {
+    async fn get_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<ObjectOut, StoreError> {
         self.store.get_object(caller, bucket, key, asked).await
     }
 
-    async fn head_object(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, asked: ReadAsked) -> Result<ObjectHead, StoreError> {
+    async fn head_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<ObjectHead, StoreError> {
         let head = self.store.head_object(caller, bucket, key, asked).await?;
-        Ok(ObjectHead { info: head.info, range: head.range, length: head.length })
+        Ok(ObjectHead {
+            info: head.info,
+            range: head.range,
+            length: head.length,
+        })
     }
 
-    async fn put_object(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, asked: PutAsked, body: BodyIn) -> Result<PutDone, StoreError> {
-        self.store.put_object(caller, bucket, key, asked, body).await
+    async fn put_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: PutAsked,
+        body: BodyIn,
+    ) -> Result<PutDone, StoreError> {
+        self.store
+            .put_object(caller, bucket, key, asked, body)
+            .await
     }
 
-    async fn delete_object(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, conditions: Conditions) -> Result<(), StoreError> {
-        self.store.delete_object(caller, bucket, key, conditions).await
+    async fn delete_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        conditions: Conditions,
+    ) -> Result<(), StoreError> {
+        self.store
+            .delete_object(caller, bucket, key, conditions)
+            .await
     }
 
-    async fn delete_objects(&self, caller: Caller, bucket: &BucketName, keys: Vec<ObjectKey>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    async fn delete_objects(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        keys: Vec<ObjectKey>,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         self.store.delete_objects(caller, bucket, keys).await
     }
 
-    async fn copy_object(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, asked: CopyAsked) -> Result<PutDone, StoreError> {
+    async fn copy_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: CopyAsked,
+    ) -> Result<PutDone, StoreError> {
         self.store.copy_object(caller, bucket, key, asked).await
     }
 
-    async fn create_upload(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, asked: UploadAsked) -> Result<VersionId, StoreError> {
+    async fn create_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: UploadAsked,
+    ) -> Result<VersionId, StoreError> {
         self.store.create_upload(caller, bucket, key, asked).await
     }
 
     #[allow(clippy::too_many_arguments)] // one per noun of the S3 operation
-    async fn upload_part(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, upload: VersionId, number: u32, asked: PutAsked, body: BodyIn) -> Result<PutDone, StoreError> {
-        self.store.upload_part(caller, bucket, key, upload, number, asked, body).await
+    async fn upload_part(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        number: u32,
+        asked: PutAsked,
+        body: BodyIn,
+    ) -> Result<PutDone, StoreError> {
+        self.store
+            .upload_part(caller, bucket, key, upload, number, asked, body)
+            .await
     }
 
-    async fn upload_part_copy(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, upload: VersionId, number: u32, asked: PartCopyAsked) -> Result<PutDone, StoreError> {
-        self.store.upload_part_copy(caller, bucket, key, upload, number, asked).await
+    async fn upload_part_copy(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        number: u32,
+        asked: PartCopyAsked,
+    ) -> Result<PutDone, StoreError> {
+        self.store
+            .upload_part_copy(caller, bucket, key, upload, number, asked)
+            .await
     }
 
-    async fn complete_upload(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, upload: VersionId, asked: CompleteAsked) -> Result<PutDone, StoreError> {
-        self.store.complete_upload(caller, bucket, key, upload, asked).await
+    async fn complete_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        asked: CompleteAsked,
+    ) -> Result<PutDone, StoreError> {
+        self.store
+            .complete_upload(caller, bucket, key, upload, asked)
+            .await
     }
 
-    async fn abort_upload(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, upload: VersionId) -> Result<(), StoreError> {
+    async fn abort_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+    ) -> Result<(), StoreError> {
         self.store.abort_upload(caller, bucket, key, upload).await
     }
 
-    async fn list_parts(&self, caller: Caller, bucket: &BucketName, key: &ObjectKey, upload: VersionId, after: u32, max: usize) -> Result<(Vec<ListedPart>, bool), StoreError> {
-        self.store.list_parts(caller, bucket, key, upload, after, max).await
+    async fn list_parts(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        upload: VersionId,
+        after: u32,
+        max: usize,
+    ) -> Result<(Vec<ListedPart>, bool), StoreError> {
+        self.store
+            .list_parts(caller, bucket, key, upload, after, max)
+            .await
     }
 
-    async fn list_uploads(&self, caller: Caller, bucket: &BucketName, asked: ListAsked) -> Result<(Vec<ListedUpload>, bool), StoreError> {
+    async fn list_uploads(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        asked: ListAsked,
+    ) -> Result<(Vec<ListedUpload>, bool), StoreError> {
         self.store.list_uploads(caller, bucket, asked).await
     }
 }

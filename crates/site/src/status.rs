@@ -14,19 +14,33 @@ const TAIL_MAX: usize = 1000;
 
 impl Node {
     /// Does what is asked.
-    pub(crate) async fn perform(&self, request: Request, progress: Progress) -> Result<Value, Failure> {
+    pub(crate) async fn perform(
+        &self,
+        request: Request,
+        progress: Progress,
+    ) -> Result<Value, Failure> {
         match request {
             Request::Status => self.status().await,
             Request::Unseal { share } => self.take_share(share.as_bytes()).await,
             Request::Seal => {
-                self.rooms.vault.record_act(ledger::Kind::Seal, "Seal", "asked for at the control socket".into()).await?;
+                self.rooms
+                    .vault
+                    .record_act(
+                        ledger::Kind::Seal,
+                        "Seal",
+                        "asked for at the control socket".into(),
+                    )
+                    .await?;
                 self.rooms.vault.seal();
                 self.opened.index.clear();
                 Ok(json!({ "sealed": true }))
             }
             Request::TenantAdd { name } => self.tenant_add(&name).await,
             Request::TenantList => self.tenant_list().await,
-            Request::KeyAdd { tenant, expires_seconds } => self.key_add(&tenant, expires_seconds).await,
+            Request::KeyAdd {
+                tenant,
+                expires_seconds,
+            } => self.key_add(&tenant, expires_seconds).await,
             Request::KeySuspend { access_key } => {
                 let id = AccessKeyId::parse(&access_key).map_err(|e| Failure::new("usage", e))?;
                 self.rooms.vault.key_suspend(&id).await?;
@@ -34,7 +48,10 @@ impl Node {
             }
             Request::LedgerTail { count, before } => self.ledger_tail(count, before).await,
             Request::LedgerPublish => {
-                let size = self.publish_all().await.map_err(|e| Failure::new("internal", e))?;
+                let size = self
+                    .publish_all()
+                    .await
+                    .map_err(|e| Failure::new("internal", e))?;
                 Ok(json!({ "entries": size }))
             }
             Request::Scrub => self.scrub(progress).await,
@@ -135,13 +152,19 @@ impl Node {
     }
 
     async fn ledger_tail(&self, count: usize, before: Option<u64>) -> Result<Value, Failure> {
-        let entries = self.rooms.vault.last_entries(before, count.min(TAIL_MAX)).await?;
+        let entries = self
+            .rooms
+            .vault
+            .last_entries(before, count.min(TAIL_MAX))
+            .await?;
         let shown: Vec<Value> = entries
             .into_iter()
             .map(|entry| {
                 let mut line = json!({ "index": entry.index });
                 match &entry.fields {
-                    Some(fields) => shown_fields(fields).into_iter().for_each(|(name, value)| line[name] = json!(value)),
+                    Some(fields) => shown_fields(fields)
+                        .into_iter()
+                        .for_each(|(name, value)| line[name] = json!(value)),
                     None => line["sealed"] = json!(true),
                 }
                 line
@@ -153,9 +176,17 @@ impl Node {
     async fn scrub(&self, progress: Progress) -> Result<Value, Failure> {
         let _one = self.healing.lock().await;
         let internal = |e: &dyn ToString| Failure::new("internal", e.to_string());
-        let sites: Vec<SiteId> = SiteId::BOTH.into_iter().filter(|site| self.opened.tenure.serving(*site)).collect();
+        let sites: Vec<SiteId> = SiteId::BOTH
+            .into_iter()
+            .filter(|site| self.opened.tenure.serving(*site))
+            .collect();
         let tell = |done: u64, total: u64| progress.tell("catalog", done, Some(total));
-        let catalog = self.opened.engine.scrub(&tell).await.map_err(|e| internal(&e))?;
+        let catalog = self
+            .opened
+            .engine
+            .scrub(&tell)
+            .await
+            .map_err(|e| internal(&e))?;
         let store = &self.rooms.store;
         let pages = stream::try_unfold(Some(None), move |at: Option<Option<Vec<u8>>>| async move {
             let Some(after) = at else { return Ok(None) };
@@ -168,10 +199,21 @@ impl Node {
             Err(error) => stream::iter([Err(error)]).right_stream(),
         });
         let mut tell = |report: &mirror::ScrubReport| progress.tell("chunks", report.chunks, None);
-        let chunks = mirror::scrub(&self.opened.mirror, &sites, refs.flatten(), Pace::default(), &mut tell).await.map_err(|e| internal(&e))?;
+        let chunks = mirror::scrub(
+            &self.opened.mirror,
+            &sites,
+            refs.flatten(),
+            Pace::default(),
+            &mut tell,
+        )
+        .await
+        .map_err(|e| internal(&e))?;
         let report = json!({ "sites": sites.iter().map(ToString::to_string).collect::<Vec<_>>(), "catalog": catalog, "chunks": chunks });
         if !self.rooms.vault.is_sealed() && (chunks.repaired > 0 || catalog.repaired > 0) {
-            self.rooms.vault.record_act(ledger::Kind::Repair, "Scrub", report.to_string()).await?;
+            self.rooms
+                .vault
+                .record_act(ledger::Kind::Repair, "Scrub", report.to_string())
+                .await?;
         }
         Ok(report)
     }
@@ -180,16 +222,25 @@ impl Node {
         let site = match site.as_deref() {
             Some("a" | "site-a") => SiteId::A,
             Some("b" | "site-b") => SiteId::B,
-            Some(other) => return Err(Failure::new("usage", format!("there is no site {other:?}; the sites are a and b"))),
+            Some(other) => {
+                return Err(Failure::new(
+                    "usage",
+                    format!("there is no site {other:?}; the sites are a and b"),
+                ));
+            }
             None => match self.opened.tenure.standing() {
-                Standing::BothCurrent => return Ok(json!({ "healed": null, "standing": "both sites are current" })),
+                Standing::BothCurrent => {
+                    return Ok(json!({ "healed": null, "standing": "both sites are current" }));
+                }
                 Standing::Only(serving) => serving.other(),
             },
         };
         if self.opened.tenure.serving(site) {
             return Ok(json!({ "healed": null, "standing": format!("{site} is current") }));
         }
-        let (chunks, rows) = self.heal(site, |what, done, total| progress.tell(what, done, total)).await?;
+        let (chunks, rows) = self
+            .heal(site, |what, done, total| progress.tell(what, done, total))
+            .await?;
         Ok(json!({ "healed": site.to_string(), "chunks": chunks, "rows": rows }))
     }
 }

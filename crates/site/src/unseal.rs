@@ -23,14 +23,21 @@ impl Node {
             }
             Ok(Progress::Waiting { have, need }) => {
                 let given: Vec<String> = parties.iter().map(ToString::to_string).collect();
-                Ok(json!({ "sealed": true, "shares_given": have, "shares_needed": need, "parties": given }))
+                Ok(
+                    json!({ "sealed": true, "shares_given": have, "shares_needed": need, "parties": given }),
+                )
             }
             Ok(Progress::Complete(root)) => {
-                self.rooms.vault.unseal(root, &self.opened.header, &parties).await?;
+                self.rooms
+                    .vault
+                    .unseal(root, &self.opened.header, &parties)
+                    .await?;
                 self.rooms.vault.all_changed().await?;
                 tracing::info!(parties = ?parties.iter().map(PartyName::as_str).collect::<Vec<_>>(), "the node is open");
                 self.opened_now.notify_waiters();
-                Ok(json!({ "sealed": false, "parties": parties.iter().map(ToString::to_string).collect::<Vec<_>>() }))
+                Ok(
+                    json!({ "sealed": false, "parties": parties.iter().map(ToString::to_string).collect::<Vec<_>>() }),
+                )
             }
         }
     }
@@ -45,7 +52,11 @@ impl Node {
             match host::files::read(&path, 64 * 1024) {
                 Ok(Some(text)) => {
                     if let Err(failure) = self.take_share(&text).await {
-                        tracing::warn!(party = party.as_str(), why = failure.message, "a share on this machine was not taken");
+                        tracing::warn!(
+                            party = party.as_str(),
+                            why = failure.message,
+                            "a share on this machine was not taken"
+                        );
                     }
                 }
                 Ok(None) => {}
@@ -53,7 +64,10 @@ impl Node {
             }
         }
         if self.rooms.vault.is_sealed() {
-            return Err(Failure::new("sealed", "there are not enough usable shares on this machine; give them with `clarence unseal`"));
+            return Err(Failure::new(
+                "sealed",
+                "there are not enough usable shares on this machine; give them with `clarence unseal`",
+            ));
         }
         Ok(())
     }

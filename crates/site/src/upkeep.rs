@@ -81,7 +81,11 @@ impl Node {
 
     async fn look(&self, site: SiteId) -> Result<(), String> {
         self.opened.engine.probe(site).map_err(|e| e.to_string())?;
-        self.opened.mirror.probe(site).await.map_err(|e| e.to_string())
+        self.opened
+            .mirror
+            .probe(site)
+            .await
+            .map_err(|e| e.to_string())
     }
 
     async fn give_up(&self, site: SiteId, why: String) {
@@ -111,8 +115,18 @@ impl Node {
             }
             known = record;
             let (kind, text) = match record.standing {
-                Standing::BothCurrent => (Kind::SiteBack, format!("epoch {}: both sites are current", record.epoch)),
-                Standing::Only(site) => (Kind::SiteAway, format!("epoch {}: {site} goes on alone, {} is behind", record.epoch, site.other())),
+                Standing::BothCurrent => (
+                    Kind::SiteBack,
+                    format!("epoch {}: both sites are current", record.epoch),
+                ),
+                Standing::Only(site) => (
+                    Kind::SiteAway,
+                    format!(
+                        "epoch {}: {site} goes on alone, {} is behind",
+                        record.epoch,
+                        site.other()
+                    ),
+                ),
             };
             if let Err(error) = self.rooms.vault.record_act(kind, "Standing", text).await {
                 tracing::debug!(%error, "a change of the sites' standing is not in the ledger yet; it lies at the witnesses");
@@ -140,7 +154,14 @@ impl Node {
             let engine: &dyn catalog::Engine = &*self.opened.engine;
             match mirror::backlog(engine, site).await {
                 Ok(backlog) if backlog.chunks > 0 => {
-                    let healed = mirror::heal(engine, &self.opened.mirror, site, Pace::default(), &mut |_| {}).await;
+                    let healed = mirror::heal(
+                        engine,
+                        &self.opened.mirror,
+                        site,
+                        Pace::default(),
+                        &mut |_| {},
+                    )
+                    .await;
                     if let Err(error) = healed {
                         tracing::debug!(%site, %error, "what a site lacks could not be copied yet");
                     }
@@ -161,17 +182,47 @@ impl Node {
 
     /// Brings a site up to date and makes it current again: chunks first, then the catalog, whose last step
     /// readmits it, then what came in between.
-    pub(crate) async fn heal(&self, site: SiteId, progress: impl Fn(&str, u64, Option<u64>) + Send + Sync) -> Result<(u64, u64), Failure> {
+    pub(crate) async fn heal(
+        &self,
+        site: SiteId,
+        progress: impl Fn(&str, u64, Option<u64>) + Send + Sync,
+    ) -> Result<(u64, u64), Failure> {
         let _one = self.healing.lock().await;
-        let failed = |e: &dyn ToString| Failure::new("unavailable", format!("{site} is not healed: {}", e.to_string()));
-        self.opened.mirror.adopt(site).await.map_err(|e| failed(&e))?;
+        let failed = |e: &dyn ToString| {
+            Failure::new(
+                "unavailable",
+                format!("{site} is not healed: {}", e.to_string()),
+            )
+        };
+        self.opened
+            .mirror
+            .adopt(site)
+            .await
+            .map_err(|e| failed(&e))?;
         let engine: &dyn catalog::Engine = &*self.opened.engine;
         let mut tell = |at: HealProgress| progress("chunks", at.chunks, Some(at.of_chunks));
-        let chunks = mirror::heal(engine, &self.opened.mirror, site, Pace::default(), &mut tell).await.map_err(|e| failed(&e))?;
+        let chunks = mirror::heal(
+            engine,
+            &self.opened.mirror,
+            site,
+            Pace::default(),
+            &mut tell,
+        )
+        .await
+        .map_err(|e| failed(&e))?;
         if chunks.left > 0 {
-            return Err(failed(&format!("{} chunks could not be copied: {}", chunks.left, chunks.failures.join("; "))));
+            return Err(failed(&format!(
+                "{} chunks could not be copied: {}",
+                chunks.left,
+                chunks.failures.join("; ")
+            )));
         }
-        let report = self.opened.engine.heal(site, &|done, total| progress("catalog", done, Some(total))).await.map_err(|e| failed(&e))?;
+        let report = self
+            .opened
+            .engine
+            .heal(site, &|done, total| progress("catalog", done, Some(total)))
+            .await
+            .map_err(|e| failed(&e))?;
         self.opened.mirror.prefer(SiteId::A);
         self.settle_debts().await;
         tracing::info!(%site, chunks = chunks.healed, rows = report.rows, "a site is current again");
@@ -205,7 +256,9 @@ impl Node {
                         self.published.send_replace(publisher.signed_size());
                         *slot = Some(publisher);
                     }
-                    Err(error) => tracing::warn!(%site, %error, "the log could not be published; the entries are safe in the catalog"),
+                    Err(error) => {
+                        tracing::warn!(%site, %error, "the log could not be published; the entries are safe in the catalog")
+                    }
                 }
             }
         }
@@ -227,7 +280,11 @@ impl Node {
         loop {
             tokio::time::sleep(SWEEP).await;
             match self.rooms.store.sweep().await {
-                Ok(swept) if swept.rows > 0 => tracing::info!(rows = swept.rows, chunks = swept.chunks, "garbage was swept"),
+                Ok(swept) if swept.rows > 0 => tracing::info!(
+                    rows = swept.rows,
+                    chunks = swept.chunks,
+                    "garbage was swept"
+                ),
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, "garbage stays until the next sweep"),
             }

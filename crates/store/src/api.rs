@@ -22,7 +22,13 @@ pub enum ChecksumKind {
 
 impl ChecksumKind {
     /// Every family, in the order of their stored numbers.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub const ALL: [Self; 5] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+    ];
 
     /// The header that carries it.
     #[must_use]

@@ -11,26 +11,42 @@ use words::limits::CHUNK_GRACE_MS;
 use words::{BucketName, VersionId};
 
 fn info(facts: BucketFacts) -> BucketInfo {
-    BucketInfo { name: facts.name, created: facts.created }
+    BucketInfo {
+        name: facts.name,
+        created: facts.created,
+    }
 }
 
 impl Store {
     /// The tenant's buckets, by name.
     pub async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketInfo>, StoreError> {
-        Ok(self.vault.list_buckets(caller).await?.into_iter().map(info).collect())
+        Ok(self
+            .vault
+            .list_buckets(caller)
+            .await?
+            .into_iter()
+            .map(info)
+            .collect())
     }
 
     /// Makes a bucket.
     pub async fn create_bucket(&self, caller: Caller, name: BucketName) -> Result<(), StoreError> {
-        self.vault.create_bucket(caller, &name).await.map_err(|error| match error {
-            vault::VaultError::Exists(_) => StoreError::BucketAlreadyOwned,
-            vault::VaultError::Limit(_) => StoreError::TooManyBuckets,
-            other => other.into(),
-        })
+        self.vault
+            .create_bucket(caller, &name)
+            .await
+            .map_err(|error| match error {
+                vault::VaultError::Exists(_) => StoreError::BucketAlreadyOwned,
+                vault::VaultError::Limit(_) => StoreError::TooManyBuckets,
+                other => other.into(),
+            })
     }
 
     /// The bucket, if the caller may know of it.
-    pub async fn head_bucket(&self, caller: Caller, name: &BucketName) -> Result<BucketInfo, StoreError> {
+    pub async fn head_bucket(
+        &self,
+        caller: Caller,
+        name: &BucketName,
+    ) -> Result<BucketInfo, StoreError> {
         Ok(info(self.vault.head_bucket(caller, name).await?))
     }
 
@@ -40,7 +56,10 @@ impl Store {
         let apart = VersionId::from_bytes(self.host.random());
         let sweep = |bucket| {
             let value = Garbage::Bucket(bucket).encode().into();
-            vec![Mutation::Put { key: garbage::key(due, apart), value }]
+            vec![Mutation::Put {
+                key: garbage::key(due, apart),
+                value,
+            }]
         };
         Ok(self.vault.delete_bucket(caller, name, sweep).await?)
     }

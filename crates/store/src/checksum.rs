@@ -39,7 +39,9 @@ impl BodyHashes {
         kinds.dedup();
         Self {
             md5: Md5::new(),
-            payload_sha256: expected.payload_sha256.map(|_| digest::Context::new(&digest::SHA256)),
+            payload_sha256: expected
+                .payload_sha256
+                .map(|_| digest::Context::new(&digest::SHA256)),
             running: kinds.into_iter().map(Running::new).collect(),
         }
     }
@@ -64,7 +66,9 @@ impl BodyHashes {
         BodyDigests {
             md5: self.md5.finalize().into(),
             checksums: self.running.into_iter().map(Running::finish).collect(),
-            payload_sha256: self.payload_sha256.map(|sha| sha.finish().as_ref().to_vec()),
+            payload_sha256: self
+                .payload_sha256
+                .map(|sha| sha.finish().as_ref().to_vec()),
         }
     }
 }
@@ -75,17 +79,32 @@ impl Running {
             ChecksumKind::Crc32 => Self::Crc(kind, Crc::new(CrcAlgorithm::Crc32IsoHdlc)),
             ChecksumKind::Crc32c => Self::Crc(kind, Crc::new(CrcAlgorithm::Crc32Iscsi)),
             ChecksumKind::Crc64Nvme => Self::Crc(kind, Crc::new(CrcAlgorithm::Crc64Nvme)),
-            ChecksumKind::Sha1 => Self::Sha(kind, digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
+            ChecksumKind::Sha1 => Self::Sha(
+                kind,
+                digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+            ),
             ChecksumKind::Sha256 => Self::Sha(kind, digest::Context::new(&digest::SHA256)),
         }
     }
     fn finish(self) -> Checksum {
         match self {
-            Self::Sha(kind, sha) => Checksum { kind, value: sha.finish().as_ref().to_vec(), parts: None },
+            Self::Sha(kind, sha) => Checksum {
+                kind,
+                value: sha.finish().as_ref().to_vec(),
+                parts: None,
+            },
             Self::Crc(kind, crc) => {
                 let all = crc.finalize().to_be_bytes();
-                let width = if kind == ChecksumKind::Crc64Nvme { 8 } else { 4 };
-                Checksum { kind, value: all[8 - width..].to_vec(), parts: None }
+                let width = if kind == ChecksumKind::Crc64Nvme {
+                    8
+                } else {
+                    4
+                };
+                Checksum {
+                    kind,
+                    value: all[8 - width..].to_vec(),
+                    parts: None,
+                }
             }
         }
     }
@@ -94,7 +113,10 @@ impl Running {
 impl BodyDigests {
     /// Compares with everything that the client said, the trailer included.
     pub fn check(&self, expected: &Expected) -> Result<(), StoreError> {
-        if expected.payload_sha256.is_some_and(|want| self.payload_sha256.as_deref() != Some(&want[..])) {
+        if expected
+            .payload_sha256
+            .is_some_and(|want| self.payload_sha256.as_deref() != Some(&want[..]))
+        {
             return Err(StoreError::Body(crate::api::BodyError::Signature));
         }
         if expected.md5.is_some_and(|want| want != self.md5) {
@@ -122,7 +144,10 @@ pub fn composite(kind: ChecksumKind, parts: &[Vec<u8>]) -> Checksum {
         }
     }
     let whole = running.finish();
-    Checksum { parts: u32::try_from(parts.len()).ok(), ..whole }
+    Checksum {
+        parts: u32::try_from(parts.len()).ok(),
+        ..whole
+    }
 }
 
 /// Joins the CRCs of parts into that of the whole (`FULL_OBJECT`); nothing for the SHA families.
@@ -143,7 +168,11 @@ pub fn full_object(kind: ChecksumKind, parts: &[(Vec<u8>, u64)]) -> Option<Check
         });
     }
     let value = whole?.to_be_bytes()[8 - width..].to_vec();
-    Some(Checksum { kind, value, parts: None })
+    Some(Checksum {
+        kind,
+        value,
+        parts: None,
+    })
 }
 
 /// The ETag of a multipart object: MD5 over the parts' MD5s, with their number.
@@ -153,7 +182,10 @@ pub fn multipart_etag(parts: &[[u8; 16]]) -> ([u8; 16], u32) {
     for part in parts {
         md5.update(part);
     }
-    (md5.finalize().into(), u32::try_from(parts.len()).unwrap_or(u32::MAX))
+    (
+        md5.finalize().into(),
+        u32::try_from(parts.len()).unwrap_or(u32::MAX),
+    )
 }
 
 /// Writes an ETag as clients see it, without quotes.
@@ -172,31 +204,48 @@ mod tests {
     /// Check values of the CRC catalogue (reveng) and FIPS 180 for the message "123456789".
     #[test]
     fn known_values() {
-        let expected = Expected { checksums: vec![], ..Expected::default() };
+        let expected = Expected {
+            checksums: vec![],
+            ..Expected::default()
+        };
         for (kind, hex) in [
             (ChecksumKind::Crc32, "cbf43926"),
             (ChecksumKind::Crc32c, "e3069283"),
             (ChecksumKind::Crc64Nvme, "ae8b14860a799888"),
-            (ChecksumKind::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
+            (
+                ChecksumKind::Sha1,
+                "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
+            ),
         ] {
             let mut hashes = BodyHashes::new(&expected, Some(kind));
             hashes.update(b"1234");
             hashes.update(b"56789");
             let digests = hashes.finish();
             assert_eq!(words::hex::encode(&digests.checksums[0].value), hex);
-            assert_eq!(words::hex::encode(&digests.md5), "25f9e794323b453885f5181f1b624d0b");
+            assert_eq!(
+                words::hex::encode(&digests.md5),
+                "25f9e794323b453885f5181f1b624d0b"
+            );
         }
     }
 
     #[test]
     fn crc_of_the_whole_from_those_of_the_parts() {
-        for kind in [ChecksumKind::Crc32, ChecksumKind::Crc32c, ChecksumKind::Crc64Nvme] {
+        for kind in [
+            ChecksumKind::Crc32,
+            ChecksumKind::Crc32c,
+            ChecksumKind::Crc64Nvme,
+        ] {
             let of = |bytes: &[u8]| {
                 let mut hashes = BodyHashes::new(&Expected::default(), Some(kind));
                 hashes.update(bytes);
                 hashes.finish().checksums.remove(0)
             };
-            let parts = [(of(b"hello ").value, 6), (of(b"wide ").value, 5), (of(b"world").value, 5)];
+            let parts = [
+                (of(b"hello ").value, 6),
+                (of(b"wide ").value, 5),
+                (of(b"world").value, 5),
+            ];
             assert_eq!(full_object(kind, &parts), Some(of(b"hello wide world")));
         }
     }

@@ -31,9 +31,23 @@ pub enum Sent {
 
 impl Store {
     /// Sends one commit and resolves an outcome that is not known by its op id.
-    pub(crate) async fn send(&self, preconditions: Vec<Precondition>, mutations: Vec<Mutation>, entries: Vec<Entry>) -> Result<Sent, StoreError> {
+    pub(crate) async fn send(
+        &self,
+        preconditions: Vec<Precondition>,
+        mutations: Vec<Mutation>,
+        entries: Vec<Entry>,
+    ) -> Result<Sent, StoreError> {
         let op = OpId::from_bytes(self.host.random());
-        match self.engine.commit(Commit { op, preconditions, mutations, entries }).await {
+        match self
+            .engine
+            .commit(Commit {
+                op,
+                preconditions,
+                mutations,
+                entries,
+            })
+            .await
+        {
             Outcome::Committed(_) => Ok(Sent::Done),
             Outcome::Conflict { which } => Ok(Sent::Conflict(which)),
             Outcome::Refused(Refused::NoSpace(_)) => Err(StoreError::NoSpace),
@@ -53,7 +67,13 @@ impl Store {
     }
 
     /// Checks a write's conditions against what is there now.
-    pub(crate) async fn check_write(&self, grant: &WriteGrant, operation: &str, wanted: &Conditions, row: Option<&Row>) -> Result<(), StoreError> {
+    pub(crate) async fn check_write(
+        &self,
+        grant: &WriteGrant,
+        operation: &str,
+        wanted: &Conditions,
+        row: Option<&Row>,
+    ) -> Result<(), StoreError> {
         if wanted.if_match.is_none() && wanted.if_none_match.is_none() {
             return Ok(());
         }
@@ -67,7 +87,9 @@ impl Store {
         };
         let checked = conditions::of_write(wanted, etag.as_deref());
         if let Err(error) = &checked {
-            self.vault.write_refused(grant, operation, &error.to_string()).await;
+            self.vault
+                .write_refused(grant, operation, &error.to_string())
+                .await;
         }
         checked
     }
@@ -86,11 +108,15 @@ impl Store {
         let key = object::key(place.bucket, &place.name);
         for _ in 0..RACES_MAX {
             let old = self.engine.get(&key).await?;
-            self.check_write(grant, operation, wanted, old.as_ref()).await?;
+            self.check_write(grant, operation, wanted, old.as_ref())
+                .await?;
             let Settled { entry, index } = self.vault.settle_write(grant, operation, facts)?;
             let mut preconditions = vec![grant.bucket_stands(), unchanged(&key, old.as_ref())];
             preconditions.extend(extra.0.iter().cloned());
-            let mut mutations = vec![Mutation::Put { key: key.clone(), value: row.encode().into() }];
+            let mut mutations = vec![Mutation::Put {
+                key: key.clone(),
+                value: row.encode().into(),
+            }];
             mutations.extend(index);
             mutations.extend(extra.1.iter().cloned());
             mutations.extend(self.garbage_of(old.as_ref())?);
@@ -108,14 +134,20 @@ impl Store {
     pub(crate) fn garbage_of(&self, old: Option<&Row>) -> Result<Option<Mutation>, StoreError> {
         let Some(old) = old else { return Ok(None) };
         let row = ObjectRow::decode(&old.value)?;
-        let claimed = ClaimedRecord::read(&row.record).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let claimed =
+            ClaimedRecord::read(&row.record).map_err(|e| StoreError::Corrupt(e.to_string()))?;
         let garbage = match row.body {
             Body::Inline(_) => return Ok(None),
-            Body::Single(place) => Garbage::Chunks(place.chunks.iter().map(|chunk| chunk.id).collect()),
+            Body::Single(place) => {
+                Garbage::Chunks(place.chunks.iter().map(|chunk| chunk.id).collect())
+            }
             Body::Parts { .. } => Garbage::Parts(claimed.version()),
         };
         let due = self.host.now().plus(CHUNK_GRACE_MS);
-        Ok(Some(Mutation::Put { key: garbage::key(due, claimed.version()), value: garbage.encode().into() }))
+        Ok(Some(Mutation::Put {
+            key: garbage::key(due, claimed.version()),
+            value: garbage.encode().into(),
+        }))
     }
 }
 

@@ -16,7 +16,13 @@ use words::limits::PART_BYTES_MAX;
 
 impl Store {
     /// CopyObject.
-    pub async fn copy_object(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, asked: CopyAsked) -> Result<PutDone, StoreError> {
+    pub async fn copy_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        asked: CopyAsked,
+    ) -> Result<PutDone, StoreError> {
         let same = asked.source_bucket == *bucket && asked.source_key == *key;
         if same && matches!(asked.metadata, CopyMetadata::Keep) {
             return Err(StoreError::Invalid(
@@ -28,44 +34,89 @@ impl Store {
         let source = (&asked.source_bucket, &asked.source_key);
         let (read, grant) = self.vault.admit_copy(caller, source, (bucket, key)).await?;
         self.room_in_index(&grant).await?;
-        let ReadOutcome::Found(read) = read else { return Err(StoreError::NoSuchKey) };
+        let ReadOutcome::Found(read) = read else {
+            return Err(StoreError::NoSuchKey);
+        };
         let opened = open(&read)?;
         let metadata = match asked.metadata {
             CopyMetadata::Keep => opened.info.metadata.clone(),
             CopyMetadata::Replace(metadata) => metadata,
         };
         check_metadata(&metadata)?;
-        let also = asked.checksum.or_else(|| opened.info.checksums.first().map(|checksum| checksum.kind));
-        let (length, body) = self.copied(ReadOutcome::Found(read), &asked.source_conditions, None).await?;
-        let put = PutAsked { metadata, length, expected: Default::default(), conditions: asked.conditions };
-        let intake = Intake { grant: &grant, segment_no: 0, length, expected: &put.expected, also, inline: true };
+        let also = asked
+            .checksum
+            .or_else(|| opened.info.checksums.first().map(|checksum| checksum.kind));
+        let (length, body) = self
+            .copied(ReadOutcome::Found(read), &asked.source_conditions, None)
+            .await?;
+        let put = PutAsked {
+            metadata,
+            length,
+            expected: Default::default(),
+            conditions: asked.conditions,
+        };
+        let intake = Intake {
+            grant: &grant,
+            segment_no: 0,
+            length,
+            expected: &put.expected,
+            also,
+            inline: true,
+        };
         let received = self.receive(&intake, body).await?;
         self.keep(&grant, "CopyObject", put, received).await
     }
 
     /// The bytes of a granted source, as a body that comes in.
-    pub(crate) async fn copied(&self, read: ReadOutcome, wanted: &Conditions, range: Option<(u64, u64)>) -> Result<(u64, BodyIn), StoreError> {
-        let ReadOutcome::Found(grant) = read else { return Err(StoreError::NoSuchKey) };
+    pub(crate) async fn copied(
+        &self,
+        read: ReadOutcome,
+        wanted: &Conditions,
+        range: Option<(u64, u64)>,
+    ) -> Result<(u64, BodyIn), StoreError> {
+        let ReadOutcome::Found(grant) = read else {
+            return Err(StoreError::NoSuchKey);
+        };
         let opened = open(&grant)?;
         let checked = conditions::of_source(wanted, &opened.info.etag, opened.info.modified);
         let size = opened.info.size;
         let window = match range {
             None => Ok((0, size)),
             Some((first, last)) if first <= last && last < size => Ok((first, last + 1)),
-            Some(_) => Err(StoreError::Invalid("The x-amz-copy-source-range does not lie inside the source object".into())),
+            Some(_) => Err(StoreError::Invalid(
+                "The x-amz-copy-source-range does not lie inside the source object".into(),
+            )),
         };
         let window = checked.and(window).and_then(|(first, end)| {
-            if end - first > PART_BYTES_MAX { Err(StoreError::TooLarge { max: PART_BYTES_MAX }) } else { Ok((first, end)) }
+            if end - first > PART_BYTES_MAX {
+                Err(StoreError::TooLarge {
+                    max: PART_BYTES_MAX,
+                })
+            } else {
+                Ok((first, end))
+            }
         });
         let (first, end) = match window {
             Ok(window) => window,
             Err(error) => {
-                self.vault.close(&grant, Close { ranges: Vec::new(), broken: Some(error.to_string()) }).await;
+                self.vault
+                    .close(
+                        &grant,
+                        Close {
+                            ranges: Vec::new(),
+                            broken: Some(error.to_string()),
+                        },
+                    )
+                    .await;
                 return Err(error);
             }
         };
         let segments = self.segments(&grant, &opened).await?;
         let body = self.body(grant, segments, first, end);
-        Ok((end - first, body.map(|piece| piece.map_err(|e| BodyError::Connection(e.to_string()))).boxed()))
+        Ok((
+            end - first,
+            body.map(|piece| piece.map_err(|e| BodyError::Connection(e.to_string())))
+                .boxed(),
+        ))
     }
 }

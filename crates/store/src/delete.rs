@@ -19,8 +19,17 @@ const AT_ONCE: usize = 64;
 
 impl Store {
     /// DELETE. A name that is not there is no error, unless a condition asks for it.
-    pub async fn delete_object(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, wanted: Conditions) -> Result<(), StoreError> {
-        let grants = self.vault.admit_delete(caller, bucket, std::slice::from_ref(key)).await?;
+    pub async fn delete_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        wanted: Conditions,
+    ) -> Result<(), StoreError> {
+        let grants = self
+            .vault
+            .admit_delete(caller, bucket, std::slice::from_ref(key))
+            .await?;
         for grant in &grants {
             self.delete(grant, &wanted).await?;
         }
@@ -28,10 +37,19 @@ impl Store {
     }
 
     /// DeleteObjects: an answer for each name, in order.
-    pub async fn delete_objects(&self, caller: Caller, bucket: &BucketName, keys: Vec<words::ObjectKey>) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    pub async fn delete_objects(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        keys: Vec<words::ObjectKey>,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let grants = self.vault.admit_delete(caller, bucket, &keys).await?;
         let wanted = Conditions::default();
-        Ok(stream::iter(&grants).map(|grant| self.delete(grant, &wanted)).buffered(AT_ONCE).collect().await)
+        Ok(stream::iter(&grants)
+            .map(|grant| self.delete(grant, &wanted))
+            .buffered(AT_ONCE)
+            .collect()
+            .await)
     }
 
     async fn delete(&self, grant: &DeleteGrant, wanted: &Conditions) -> Result<(), StoreError> {
@@ -55,7 +73,12 @@ impl Store {
         Err(StoreError::ConditionalConflict)
     }
 
-    async fn check_delete(&self, grant: &DeleteGrant, wanted: &Conditions, row: Option<&Row>) -> Result<(), StoreError> {
+    async fn check_delete(
+        &self,
+        grant: &DeleteGrant,
+        wanted: &Conditions,
+        row: Option<&Row>,
+    ) -> Result<(), StoreError> {
         if wanted.if_match.is_none() {
             return Ok(());
         }

@@ -94,7 +94,9 @@ pub enum StoreError {
     #[error("no space is left for writing; what was stored is safe, reads and deletes go on")]
     NoSpace,
     /// It is not known whether the change took effect (500); the client should look and try again.
-    #[error("it is not known whether the change took effect: {0}; read it back before you try again")]
+    #[error(
+        "it is not known whether the change took effect: {0}; read it back before you try again"
+    )]
     Unknown(String),
     /// Stored bytes failed verification at every site.
     #[error("stored bytes failed verification at both sites; nothing wrong was served: {0}")]

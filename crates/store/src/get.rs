@@ -52,42 +52,90 @@ pub enum Place {
 
 impl Store {
     /// HEAD.
-    pub async fn head_object(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, asked: ReadAsked) -> Result<ObjectHead, StoreError> {
-        let ReadOutcome::Found(grant) = self.vault.admit_read(caller, Action::HeadObject, bucket, key).await? else {
+    pub async fn head_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<ObjectHead, StoreError> {
+        let ReadOutcome::Found(grant) = self
+            .vault
+            .admit_read(caller, Action::HeadObject, bucket, key)
+            .await?
+        else {
             return Err(StoreError::NoSuchKey);
         };
         let outcome = self.head_of(&grant, &asked).await;
-        self.vault.close(&grant, Close { ranges: Vec::new(), broken: None }).await;
+        self.vault
+            .close(
+                &grant,
+                Close {
+                    ranges: Vec::new(),
+                    broken: None,
+                },
+            )
+            .await;
         outcome
     }
 
-    async fn head_of(&self, grant: &ReadGrant, asked: &ReadAsked) -> Result<ObjectHead, StoreError> {
+    async fn head_of(
+        &self,
+        grant: &ReadGrant,
+        asked: &ReadAsked,
+    ) -> Result<ObjectHead, StoreError> {
         let opened = open(grant)?;
         opened.check(asked)?;
         let range = match asked.part {
-            None => asked.range.map(|range| resolve(range, opened.info.size)).transpose()?,
+            None => asked
+                .range
+                .map(|range| resolve(range, opened.info.size))
+                .transpose()?,
             Some(_) => {
                 let segments = self.segments(grant, &opened).await?;
                 self.window(&opened, &segments, asked)?
             }
         };
         let length = range.map_or(opened.info.size, |(first, last)| last + 1 - first);
-        Ok(ObjectHead { info: opened.info, range, length })
+        Ok(ObjectHead {
+            info: opened.info,
+            range,
+            length,
+        })
     }
 
     /// GET.
-    pub async fn get_object(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, asked: ReadAsked) -> Result<ObjectOut, StoreError> {
-        let ReadOutcome::Found(grant) = self.vault.admit_read(caller, Action::GetObject, bucket, key).await? else {
+    pub async fn get_object(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<ObjectOut, StoreError> {
+        let ReadOutcome::Found(grant) = self
+            .vault
+            .admit_read(caller, Action::GetObject, bucket, key)
+            .await?
+        else {
             return Err(StoreError::NoSuchKey);
         };
         match self.begin(&grant, &asked).await {
             Ok((opened, range, segments)) => {
-                let (first, end) = range.map_or((0, opened.info.size), |(first, last)| (first, last + 1));
+                let (first, end) =
+                    range.map_or((0, opened.info.size), |(first, last)| (first, last + 1));
                 let body = self.body(grant, segments, first, end);
-                Ok(ObjectOut { info: opened.info, range, length: end - first, body })
+                Ok(ObjectOut {
+                    info: opened.info,
+                    range,
+                    length: end - first,
+                    body,
+                })
             }
             Err(error) => {
-                let close = Close { ranges: Vec::new(), broken: Some(error.to_string()) };
+                let close = Close {
+                    ranges: Vec::new(),
+                    broken: Some(error.to_string()),
+                };
                 self.vault.close(&grant, close).await;
                 Err(error)
             }
@@ -95,7 +143,11 @@ impl Store {
     }
 
     #[allow(clippy::type_complexity)]
-    async fn begin(&self, grant: &ReadGrant, asked: &ReadAsked) -> Result<(Opened, Option<(u64, u64)>, Vec<Located>), StoreError> {
+    async fn begin(
+        &self,
+        grant: &ReadGrant,
+        asked: &ReadAsked,
+    ) -> Result<(Opened, Option<(u64, u64)>, Vec<Located>), StoreError> {
         let opened = open(grant)?;
         opened.check(asked)?;
         let segments = self.segments(grant, &opened).await?;
@@ -104,14 +156,29 @@ impl Store {
     }
 
     /// The bytes that a range or a part number asks for.
-    fn window(&self, opened: &Opened, segments: &[Located], asked: &ReadAsked) -> Result<Option<(u64, u64)>, StoreError> {
+    fn window(
+        &self,
+        opened: &Opened,
+        segments: &[Located],
+        asked: &ReadAsked,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
         let Some(part) = asked.part else {
-            return asked.range.map(|range| resolve(range, opened.info.size)).transpose();
+            return asked
+                .range
+                .map(|range| resolve(range, opened.info.size))
+                .transpose();
         };
         // S3 numbers the parts of a finished object 1, 2, 3… whatever they were uploaded as.
-        let index = usize::try_from(part).ok().and_then(|part| part.checked_sub(1)).ok_or(StoreError::NoSuchPart)?;
+        let index = usize::try_from(part)
+            .ok()
+            .and_then(|part| part.checked_sub(1))
+            .ok_or(StoreError::NoSuchPart)?;
         let here = segments.get(index).ok_or(StoreError::NoSuchPart)?;
-        let before: u64 = segments.iter().take(index).map(|segment| segment.plain).sum();
+        let before: u64 = segments
+            .iter()
+            .take(index)
+            .map(|segment| segment.plain)
+            .sum();
         match here.plain {
             0 => Ok(None),
             plain => Ok(Some((before, before + plain - 1))),
@@ -119,14 +186,26 @@ impl Store {
     }
 
     /// All segments of an object, proven against its record.
-    pub(crate) async fn segments(&self, grant: &ReadGrant, opened: &Opened) -> Result<Vec<Located>, StoreError> {
+    pub(crate) async fn segments(
+        &self,
+        grant: &ReadGrant,
+        opened: &Opened,
+    ) -> Result<Vec<Located>, StoreError> {
         let corrupt = |e: seal::RecordError| StoreError::Corrupt(e.to_string());
         match &opened.row.body {
-            Body::Inline(sealed) => Ok(vec![Located { number: 0, place: Place::Inline(sealed.clone()), plain: opened.info.size }]),
+            Body::Inline(sealed) => Ok(vec![Located {
+                number: 0,
+                place: Place::Inline(sealed.clone()),
+                plain: opened.info.size,
+            }]),
             Body::Single(place) => {
                 Manifest::prove(&opened.record, vec![place.segment]).map_err(corrupt)?;
                 let plain = place.segment.plain_bytes;
-                Ok(vec![Located { number: 0, place: Place::Chunks(Arc::new(place.clone())), plain }])
+                Ok(vec![Located {
+                    number: 0,
+                    place: Place::Chunks(Arc::new(place.clone())),
+                    plain,
+                }])
             }
             Body::Parts { pages, .. } => {
                 let lines = self.manifest_lines(grant.place().version, *pages).await?;
@@ -138,15 +217,35 @@ impl Store {
     }
 
     /// The bytes from `first` up to `end`; the grant is closed in the ledger when they have left.
-    pub(crate) fn body(&self, grant: ReadGrant, segments: Vec<Located>, first: u64, end: u64) -> BodyOut {
+    pub(crate) fn body(
+        &self,
+        grant: ReadGrant,
+        segments: Vec<Located>,
+        first: u64,
+        end: u64,
+    ) -> BodyOut {
         let place = *grant.place();
-        let context = move |segment_no| SegmentContext { tenant: place.tenant, bucket: place.bucket, version: place.version, segment_no };
-        if let [Located { place: Place::Inline(sealed), .. }] = segments.as_slice() {
+        let context = move |segment_no| SegmentContext {
+            tenant: place.tenant,
+            bucket: place.bucket,
+            version: place.version,
+            segment_no,
+        };
+        if let [
+            Located {
+                place: Place::Inline(sealed),
+                ..
+            },
+        ] = segments.as_slice()
+        {
             let opened_bytes = open_inline(grant.object_key(), &context(0), sealed, first, end);
             let pieces = stream::once(std::future::ready(opened_bytes));
             return Closing::new(Arc::clone(&self.vault), grant, first, Box::pin(pieces)).boxed();
         }
-        let reader = Arc::new(Reader { mirror: Arc::clone(&self.mirror), grant: Arc::new(grant) });
+        let reader = Arc::new(Reader {
+            mirror: Arc::clone(&self.mirror),
+            grant: Arc::new(grant),
+        });
         let vault = Arc::clone(&self.vault);
         let pieces = reader.clone().pieces(segments, first, end, context);
         Closing::shared(vault, Arc::clone(&reader.grant), first, Box::pin(pieces)).boxed()
@@ -154,8 +253,16 @@ impl Store {
 }
 
 /// Opens a sealed segment that lies in a row, and gives the bytes from `first` up to `end`.
-fn open_inline(key: &ObjectKey, context: &SegmentContext, sealed: &Bytes, first: u64, end: u64) -> Result<Bytes, io::Error> {
-    let (header, frames) = sealed.split_first_chunk::<HEADER_BYTES>().ok_or_else(|| broken("the sealed bytes end early"))?;
+fn open_inline(
+    key: &ObjectKey,
+    context: &SegmentContext,
+    sealed: &Bytes,
+    first: u64,
+    end: u64,
+) -> Result<Bytes, io::Error> {
+    let (header, frames) = sealed
+        .split_first_chunk::<HEADER_BYTES>()
+        .ok_or_else(|| broken("the sealed bytes end early"))?;
     let opener = SegmentOpener::new(key.as_ref(), &context.bytes(), header).map_err(broken)?;
     let mut plain = Vec::with_capacity(frames.len());
     opener.open_frames(0, frames, &mut plain).map_err(broken)?;
@@ -207,51 +314,102 @@ impl Reader {
         stream::iter(wanted).flat_map(move |(from, to, segment)| {
             let reader = Arc::clone(&self);
             let context = context(segment.number);
-            stream::once(async move { reader.segment_pieces(&segment, &context, from, to).await }).flatten()
+            stream::once(async move { reader.segment_pieces(&segment, &context, from, to).await })
+                .flatten()
         })
     }
 
     /// The plaintext of one segment from `from` up to `to`, run by run, the next runs being read while the
     /// last is on its way out.
-    async fn segment_pieces(self: Arc<Self>, segment: &Located, context: &SegmentContext, from: u64, to: u64) -> Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>> {
+    async fn segment_pieces(
+        self: Arc<Self>,
+        segment: &Located,
+        context: &SegmentContext,
+        from: u64,
+        to: u64,
+    ) -> Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>> {
         let Place::Chunks(place) = &segment.place else {
-            return Box::pin(stream::once(std::future::ready(Err(broken("a part lies in a row")))));
+            return Box::pin(stream::once(std::future::ready(Err(broken(
+                "a part lies in a row",
+            )))));
         };
         let opener = match self.opener(place, context).await {
             Ok(opener) => Arc::new(opener),
             Err(error) => return Box::pin(stream::once(std::future::ready(Err(error)))),
         };
         let runs = runs(place, from, to);
-        Box::pin(stream::iter(runs).map(move |run| Arc::clone(&self).open_run(run, Arc::clone(&opener))).buffered(RUNS_AHEAD))
+        Box::pin(
+            stream::iter(runs)
+                .map(move |run| Arc::clone(&self).open_run(run, Arc::clone(&opener)))
+                .buffered(RUNS_AHEAD),
+        )
     }
 
-    async fn opener(&self, place: &SegmentPlace, context: &SegmentContext) -> Result<SegmentOpener, io::Error> {
-        let first = place.chunks.first().ok_or_else(|| broken("a segment has no chunks"))?;
-        let (header, from) = self.mirror.read_from(first, 0, HEADER_BYTES).await.map_err(io::Error::other)?;
+    async fn opener(
+        &self,
+        place: &SegmentPlace,
+        context: &SegmentContext,
+    ) -> Result<SegmentOpener, io::Error> {
+        let first = place
+            .chunks
+            .first()
+            .ok_or_else(|| broken("a segment has no chunks"))?;
+        let (header, from) = self
+            .mirror
+            .read_from(first, 0, HEADER_BYTES)
+            .await
+            .map_err(io::Error::other)?;
         match self.try_header(place, context, &header) {
             Ok(opener) => Ok(opener),
             Err(_) => {
-                let header = self.mirror.reread_other(first, 0, HEADER_BYTES, from).await.map_err(io::Error::other)?;
+                let header = self
+                    .mirror
+                    .reread_other(first, 0, HEADER_BYTES, from)
+                    .await
+                    .map_err(io::Error::other)?;
                 self.try_header(place, context, &header)
             }
         }
     }
 
-    fn try_header(&self, place: &SegmentPlace, context: &SegmentContext, header: &[u8]) -> Result<SegmentOpener, io::Error> {
+    fn try_header(
+        &self,
+        place: &SegmentPlace,
+        context: &SegmentContext,
+        header: &[u8],
+    ) -> Result<SegmentOpener, io::Error> {
         let header: &[u8; HEADER_BYTES] = header.try_into().map_err(broken)?;
         if header.first_chunk::<24>() != Some(&place.segment.salt) {
             return Err(broken("the segment's header is of another upload"));
         }
-        SegmentOpener::new(self.grant.object_key().as_ref(), &context.bytes(), header).map_err(broken)
+        SegmentOpener::new(self.grant.object_key().as_ref(), &context.bytes(), header)
+            .map_err(broken)
     }
 
-    async fn open_run(self: Arc<Self>, run: Run, opener: Arc<SegmentOpener>) -> Result<Bytes, io::Error> {
-        let (sealed, from) = self.mirror.read_from(&run.chunk, run.offset, run.length).await.map_err(io::Error::other)?;
+    async fn open_run(
+        self: Arc<Self>,
+        run: Run,
+        opener: Arc<SegmentOpener>,
+    ) -> Result<Bytes, io::Error> {
+        let (sealed, from) = self
+            .mirror
+            .read_from(&run.chunk, run.offset, run.length)
+            .await
+            .map_err(io::Error::other)?;
         let mut plain = Vec::with_capacity(run.length);
-        if opener.open_frames(run.first_frame, &sealed, &mut plain).is_err() {
+        if opener
+            .open_frames(run.first_frame, &sealed, &mut plain)
+            .is_err()
+        {
             plain.clear();
-            let sealed = self.mirror.reread_other(&run.chunk, run.offset, run.length, from).await.map_err(io::Error::other)?;
-            opener.open_frames(run.first_frame, &sealed, &mut plain).map_err(broken)?;
+            let sealed = self
+                .mirror
+                .reread_other(&run.chunk, run.offset, run.length, from)
+                .await
+                .map_err(io::Error::other)?;
+            opener
+                .open_frames(run.first_frame, &sealed, &mut plain)
+                .map_err(broken)?;
         }
         let plain = Bytes::from(plain);
         let end = run.skip + run.keep;
@@ -279,7 +437,14 @@ fn runs(place: &SegmentPlace, from: u64, to: u64) -> Vec<Run> {
             let stop = (header + (end - chunk_first) * sealed_frame).min(u64::from(chunk.bytes));
             let skip = from.saturating_sub(at * frame);
             let keep = to.min(end * frame) - (at * frame + skip);
-            found.push(Run { chunk: *chunk, offset, length: (stop - offset) as usize, first_frame: at, skip: skip as usize, keep: keep as usize });
+            found.push(Run {
+                chunk: *chunk,
+                offset,
+                length: (stop - offset) as usize,
+                first_frame: at,
+                skip: skip as usize,
+                keep: keep as usize,
+            });
             at = end;
         }
         (next_frame, header) = (chunk_end, 0);
@@ -299,11 +464,29 @@ struct Closing {
 }
 
 impl Closing {
-    fn new(vault: Arc<Vault>, grant: ReadGrant, first: u64, inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>) -> Self {
+    fn new(
+        vault: Arc<Vault>,
+        grant: ReadGrant,
+        first: u64,
+        inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>,
+    ) -> Self {
         Self::shared(vault, Arc::new(grant), first, inner)
     }
-    fn shared(vault: Arc<Vault>, grant: Arc<ReadGrant>, first: u64, inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>) -> Self {
-        Self { inner, vault, grant: Some(grant), first, sent: 0, broken: None, ended: false }
+    fn shared(
+        vault: Arc<Vault>,
+        grant: Arc<ReadGrant>,
+        first: u64,
+        inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>,
+    ) -> Self {
+        Self {
+            inner,
+            vault,
+            grant: Some(grant),
+            first,
+            sent: 0,
+            broken: None,
+            ended: false,
+        }
     }
 }
 
@@ -327,9 +510,18 @@ impl Stream for Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        let Some(grant) = self.grant.take() else { return };
-        let ranges = if self.sent > 0 { vec![(self.first, self.sent)] } else { Vec::new() };
-        let close = Close { ranges, broken: self.broken.take() };
+        let Some(grant) = self.grant.take() else {
+            return;
+        };
+        let ranges = if self.sent > 0 {
+            vec![(self.first, self.sent)]
+        } else {
+            Vec::new()
+        };
+        let close = Close {
+            ranges,
+            broken: self.broken.take(),
+        };
         let vault = Arc::clone(&self.vault);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { vault.close(&grant, close).await });
@@ -346,11 +538,30 @@ mod tests {
     #[test]
     fn runs_cover_ranges() {
         let sealed = SEALED_FRAME_BYTES as u32;
-        let chunk = |bytes| ChunkRef { id: ChunkId::from_bytes([0; 16]), bytes, blake3: [0; 32] };
+        let chunk = |bytes| ChunkRef {
+            id: ChunkId::from_bytes([0; 16]),
+            bytes,
+            blake3: [0; 32],
+        };
         let plain = 5 * FRAME_BYTES as u64 + 100;
-        let segment = Segment { salt: [0; 24], plain_bytes: plain, sealed_bytes: seal::cobblestone::sealed_len(plain), blake3: [0; 32] };
-        let place = SegmentPlace { segment, chunks: vec![chunk(56 + 2 * sealed), chunk(3 * sealed), chunk(116)] };
-        for (from, to) in [(0, plain), (0, 1), (16_383, 16_385), (2 * 16_384, 2 * 16_384 + 1), (plain - 1, plain), (40_000, 70_000)] {
+        let segment = Segment {
+            salt: [0; 24],
+            plain_bytes: plain,
+            sealed_bytes: seal::cobblestone::sealed_len(plain),
+            blake3: [0; 32],
+        };
+        let place = SegmentPlace {
+            segment,
+            chunks: vec![chunk(56 + 2 * sealed), chunk(3 * sealed), chunk(116)],
+        };
+        for (from, to) in [
+            (0, plain),
+            (0, 1),
+            (16_383, 16_385),
+            (2 * 16_384, 2 * 16_384 + 1),
+            (plain - 1, plain),
+            (40_000, 70_000),
+        ] {
             let mut at = from;
             for run in runs(&place, from, to) {
                 assert_eq!(run.first_frame * FRAME_BYTES as u64 + run.skip as u64, at);

@@ -39,14 +39,22 @@ impl Store {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let now = self.host.now();
-        let due = KeyRange { start: vec![b'G'], end: Some(garbage::key(now, VersionId::from_bytes([0; 16]))) };
-        for (key, row) in self.engine.scan(due, SCAN_ROWS_MAX, Order::Ascending).await? {
+        let due = KeyRange {
+            start: vec![b'G'],
+            end: Some(garbage::key(now, VersionId::from_bytes([0; 16]))),
+        };
+        for (key, row) in self
+            .engine
+            .scan(due, SCAN_ROWS_MAX, Order::Ascending)
+            .await?
+        {
             match Garbage::decode(&row.value)? {
                 Garbage::Chunks(ids) => swept.chunks += self.remove(&ids).await?,
                 Garbage::Parts(version) => swept.chunks += self.sweep_version(version).await?,
                 Garbage::Bucket(bucket) => swept.chunks += self.sweep_bucket(bucket).await?,
             }
-            self.send(Vec::new(), vec![Mutation::Delete { key }], Vec::new()).await?;
+            self.send(Vec::new(), vec![Mutation::Delete { key }], Vec::new())
+                .await?;
             swept.rows += 1;
         }
         Ok(swept)
@@ -70,13 +78,19 @@ impl Store {
             }
             let mut mutations = Vec::with_capacity(page.len());
             for (key, row) in page {
-                let ids: Vec<ChunkId> = PartRow::decode(&row.value)?.segment.chunks.iter().map(|chunk| chunk.id).collect();
+                let ids: Vec<ChunkId> = PartRow::decode(&row.value)?
+                    .segment
+                    .chunks
+                    .iter()
+                    .map(|chunk| chunk.id)
+                    .collect();
                 removed += self.remove(&ids).await?;
                 mutations.push(Mutation::Delete { key });
             }
             self.send(Vec::new(), mutations, Vec::new()).await?;
         }
-        self.delete_rows(KeyRange::prefix(&manifest::prefix(version))).await?;
+        self.delete_rows(KeyRange::prefix(&manifest::prefix(version)))
+            .await?;
         Ok(removed)
     }
 
@@ -90,11 +104,16 @@ impl Store {
             }
             for (key, _) in page {
                 removed += self.sweep_version(upload::version_in(&key)?).await?;
-                self.send(Vec::new(), vec![Mutation::Delete { key }], Vec::new()).await?;
+                self.send(Vec::new(), vec![Mutation::Delete { key }], Vec::new())
+                    .await?;
             }
         }
         loop {
-            let mutations = self.index.erase_bucket(bucket).await.map_err(|e| StoreError::Internal(e.to_string()))?;
+            let mutations = self
+                .index
+                .erase_bucket(bucket)
+                .await
+                .map_err(|e| StoreError::Internal(e.to_string()))?;
             if mutations.is_empty() {
                 return Ok(removed);
             }
@@ -104,23 +123,38 @@ impl Store {
 
     async fn delete_rows(&self, range: KeyRange) -> Result<(), StoreError> {
         loop {
-            let page = self.engine.scan(range.clone(), SLICE, Order::Ascending).await?;
+            let page = self
+                .engine
+                .scan(range.clone(), SLICE, Order::Ascending)
+                .await?;
             if page.is_empty() {
                 return Ok(());
             }
-            let mutations = page.into_iter().map(|(key, _)| Mutation::Delete { key }).collect();
+            let mutations = page
+                .into_iter()
+                .map(|(key, _)| Mutation::Delete { key })
+                .collect();
             self.send(Vec::new(), mutations, Vec::new()).await?;
         }
     }
 
     /// A page of the chunks that objects and parts name, for scrubbing: no key is needed. Begin with `None`
     /// and go on with what is returned until it is `None`.
-    pub async fn chunk_refs(&self, after: Option<Vec<u8>>) -> Result<(Vec<ChunkRef>, Option<Vec<u8>>), StoreError> {
-        let mut range = KeyRange { start: vec![b'O'], end: Some(vec![b'Q']) };
+    pub async fn chunk_refs(
+        &self,
+        after: Option<Vec<u8>>,
+    ) -> Result<(Vec<ChunkRef>, Option<Vec<u8>>), StoreError> {
+        let mut range = KeyRange {
+            start: vec![b'O'],
+            end: Some(vec![b'Q']),
+        };
         if let Some(after) = after {
             range = range.after(&after);
         }
-        let page = self.engine.scan(range, SCAN_ROWS_MAX, Order::Ascending).await?;
+        let page = self
+            .engine
+            .scan(range, SCAN_ROWS_MAX, Order::Ascending)
+            .await?;
         let next = page.last().map(|(key, _)| key.clone());
         let mut found = Vec::new();
         for (key, row) in page {
@@ -151,7 +185,10 @@ impl Store {
         }
         let mut range = KeyRange::prefix(b"G");
         loop {
-            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
+            let page = self
+                .engine
+                .scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending)
+                .await?;
             if page.is_empty() {
                 return Ok(KnownChunks(known));
             }

@@ -22,6 +22,7 @@ mod parts;
 mod put;
 mod receive;
 pub mod record;
+mod uploads;
 
 pub use error::StoreError;
 pub use get::ObjectHead;
@@ -46,7 +47,19 @@ pub struct Store {
 impl Store {
     /// A store over its keepers.
     #[must_use]
-    pub fn new(vault: Arc<Vault>, engine: Arc<dyn Engine>, mirror: Arc<Mirror>, index: Arc<Index>, host: Host) -> Arc<Self> {
-        Arc::new(Self { vault, engine, mirror, index, host })
+    pub fn new(
+        vault: Arc<Vault>,
+        engine: Arc<dyn Engine>,
+        mirror: Arc<Mirror>,
+        index: Arc<Index>,
+        host: Host,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            vault,
+            engine,
+            mirror,
+            index,
+            host,
+        })
     }
 }

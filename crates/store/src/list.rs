@@ -12,8 +12,16 @@ use words::limits::KEYS_PER_REQUEST_MAX;
 
 impl Store {
     /// ListObjects, both versions.
-    pub async fn list_objects(&self, caller: Caller, bucket: &BucketName, asked: ListAsked) -> Result<ListPage, StoreError> {
-        let grant = self.vault.admit_list(caller, Action::ListObjects, bucket, &asked.prefix).await?;
+    pub async fn list_objects(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        asked: ListAsked,
+    ) -> Result<ListPage, StoreError> {
+        let grant = self
+            .vault
+            .admit_list(caller, Action::ListObjects, bucket, &asked.prefix)
+            .await?;
         if asked.max == 0 {
             return Ok(ListPage::default());
         }
@@ -23,8 +31,16 @@ impl Store {
             delimiter: asked.delimiter,
             max: asked.max.min(KEYS_PER_REQUEST_MAX),
         };
-        let page = self.index.list(grant.index_key(), grant.bucket(), &query).await.map_err(|e| StoreError::Internal(e.to_string()))?;
-        let mut answer = ListPage { truncated: page.truncated, next: page.next, ..ListPage::default() };
+        let page = self
+            .index
+            .list(grant.index_key(), grant.bucket(), &query)
+            .await
+            .map_err(|e| StoreError::Internal(e.to_string()))?;
+        let mut answer = ListPage {
+            truncated: page.truncated,
+            next: page.next,
+            ..ListPage::default()
+        };
         for item in page.items {
             match item {
                 ListItem::Prefix(prefix) => answer.prefixes.push(prefix),

@@ -3,7 +3,7 @@
 
 use crate::Store;
 use crate::api::{
-    BodyIn, Checksum, ChecksumKind, CompleteAsked, ListAsked, ListedPart, ListedUpload, PartCopyAsked, PartNamed, PutAsked, PutDone,
+    BodyIn, Checksum, ChecksumKind, CompleteAsked, PartCopyAsked, PartNamed, PutAsked, PutDone,
     UploadAsked,
 };
 use crate::checksum::{composite, etag_text, full_object, multipart_etag};
@@ -19,14 +19,14 @@ use crate::record::object::Body;
 use crate::record::part::{self, PartRow};
 use crate::record::upload::{self, UploadRow};
 use authn::Caller;
-use catalog::{KeyRange, Mutation, Order, Precondition};
+use catalog::{Mutation, Precondition};
 use seal::Segment;
 use std::collections::BTreeMap;
 use vault::{Action, PartGrant, Settled, WriteGrant};
 use words::limits::{CHUNK_GRACE_MS, PART_BYTES_MIN, PARTS_MAX, SCAN_ROWS_MAX};
 use words::{BucketName, VersionId};
 
-fn name_context(upload: VersionId) -> Vec<u8> {
+pub fn name_context(upload: VersionId) -> Vec<u8> {
     [b"upload name\0".as_slice(), upload.as_bytes()].concat()
 }
 
@@ -39,26 +39,58 @@ struct Chosen {
 
 impl Store {
     /// CreateMultipartUpload.
-    pub async fn create_upload(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, asked: UploadAsked) -> Result<VersionId, StoreError> {
+    pub async fn create_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        asked: UploadAsked,
+    ) -> Result<VersionId, StoreError> {
         check_metadata(&asked.metadata)?;
-        let grant = self.vault.admit_write(caller, Action::CreateUpload, bucket, key).await?;
+        let grant = self
+            .vault
+            .admit_write(caller, Action::CreateUpload, bucket, key)
+            .await?;
         let place = *grant.place();
         let version = place.version;
-        let meta = Meta { key: key.as_str().to_owned(), metadata: asked.metadata, ..Meta::default() };
+        let meta = Meta {
+            key: key.as_str().to_owned(),
+            metadata: asked.metadata,
+            ..Meta::default()
+        };
         // The record is only a carrier of the wrapped key until completion fills in lengths and digests.
-        let row = self.object_row(&grant, &[empty_segment()], &meta, self.host.now(), Body::Inline(bytes::Bytes::new()))?;
+        let row = self.object_row(
+            &grant,
+            &[empty_segment()],
+            &meta,
+            self.host.now(),
+            Body::Inline(bytes::Bytes::new()),
+        )?;
         let row = UploadRow {
             begun: row.modified,
             name_hash: place.name,
             record: row.record,
-            sealed_name: seal::seal_value(grant.index_key(), &name_context(version), self.host.random(), key.as_bytes()),
+            sealed_name: seal::seal_value(
+                grant.index_key(),
+                &name_context(version),
+                self.host.random(),
+                key.as_bytes(),
+            ),
             sealed_meta: row.sealed_meta,
             checksum: kind_to(asked.checksum),
             full_object: asked.full_object,
         };
-        let Settled { entry, .. } = self.vault.settle_step(&grant, "CreateMultipartUpload", 0, &[])?;
-        let mutation = Mutation::Put { key: upload::key(place.bucket, version), value: row.encode().into() };
-        match self.send(vec![grant.bucket_stands()], vec![mutation], vec![entry]).await? {
+        let Settled { entry, .. } =
+            self.vault
+                .settle_step(&grant, "CreateMultipartUpload", 0, &[])?;
+        let mutation = Mutation::Put {
+            key: upload::key(place.bucket, version),
+            value: row.encode().into(),
+        };
+        match self
+            .send(vec![grant.bucket_stands()], vec![mutation], vec![entry])
+            .await?
+        {
             Sent::Done => Ok(version),
             Sent::Conflict(_) => Err(StoreError::NoSuchBucket),
         }
@@ -77,7 +109,10 @@ impl Store {
         body: BodyIn,
     ) -> Result<PutDone, StoreError> {
         check_number(number)?;
-        let grant = self.vault.admit_part(caller, Action::UploadPart, bucket, key, upload).await?;
+        let grant = self
+            .vault
+            .admit_part(caller, Action::UploadPart, bucket, key, upload)
+            .await?;
         self.take_part(&grant, number, asked, body).await
     }
 
@@ -93,52 +128,116 @@ impl Store {
     ) -> Result<PutDone, StoreError> {
         check_number(number)?;
         let source = (&asked.source_bucket, &asked.source_key);
-        let (read, grant) = self.vault.admit_part_copy(caller, source, (bucket, key), upload).await?;
-        let (length, body) = self.copied(read, &asked.source_conditions, asked.range).await?;
-        let put = PutAsked { metadata: Default::default(), length, expected: Default::default(), conditions: Default::default() };
+        let (read, grant) = self
+            .vault
+            .admit_part_copy(caller, source, (bucket, key), upload)
+            .await?;
+        let (length, body) = self
+            .copied(read, &asked.source_conditions, asked.range)
+            .await?;
+        let put = PutAsked {
+            metadata: Default::default(),
+            length,
+            expected: Default::default(),
+            conditions: Default::default(),
+        };
         self.take_part(&grant, number, put, body).await
     }
 
-    async fn take_part(&self, grant: &PartGrant, number: u32, asked: PutAsked, body: BodyIn) -> Result<PutDone, StoreError> {
+    async fn take_part(
+        &self,
+        grant: &PartGrant,
+        number: u32,
+        asked: PutAsked,
+        body: BodyIn,
+    ) -> Result<PutDone, StoreError> {
         let upload_row = UploadRow::decode(&grant.row().value)?;
         let also = match upload_row.checksum {
             0 => None,
             number => Some(kind_from(number)?),
         };
         let write = grant.write();
-        let intake = Intake { grant: write, segment_no: number, length: asked.length, expected: &asked.expected, also, inline: false };
+        let intake = Intake {
+            grant: write,
+            segment_no: number,
+            length: asked.length,
+            expected: &asked.expected,
+            also,
+            inline: false,
+        };
         let received = self.receive(&intake, body).await?;
         let chunks = received.chunks();
         let kept = self.keep_part(grant, number, received).await;
-        if kept.as_ref().is_err_and(|error| !matches!(error, StoreError::Unknown(_))) {
+        if kept
+            .as_ref()
+            .is_err_and(|error| !matches!(error, StoreError::Unknown(_)))
+        {
             self.discard(chunks).await;
         }
         kept
     }
 
-    async fn keep_part(&self, grant: &PartGrant, number: u32, received: Received) -> Result<PutDone, StoreError> {
+    async fn keep_part(
+        &self,
+        grant: &PartGrant,
+        number: u32,
+        received: Received,
+    ) -> Result<PutDone, StoreError> {
         let Kept::Chunks(segment) = received.kept else {
             return Err(StoreError::Internal("a part was kept in a row".into()));
         };
         let (write, modified) = (grant.write(), self.host.now());
         let checksums = received.digests.checksums.clone();
-        let meta = Meta { md5: received.digests.md5, checksums: checksums.clone(), ..Meta::default() };
+        let meta = Meta {
+            md5: received.digests.md5,
+            checksums: checksums.clone(),
+            ..Meta::default()
+        };
         let context = part_context(grant.upload(), number);
-        let sealed_meta = seal::seal_value(write.object_key(), &context, self.host.random(), &meta.encode());
-        let row = PartRow { modified, sealed_meta, segment };
+        let sealed_meta = seal::seal_value(
+            write.object_key(),
+            &context,
+            self.host.random(),
+            &meta.encode(),
+        );
+        let row = PartRow {
+            modified,
+            sealed_meta,
+            segment,
+        };
         let key = part::key(grant.upload(), number);
         loop {
             let old = self.engine.get(&key).await?;
-            let Settled { entry, .. } = self.vault.settle_step(write, "UploadPart", received.plain, &received.sites)?;
-            let preconditions = vec![Precondition::Present(grant.row_key().to_vec()), unchanged(&key, old.as_ref())];
-            let mut mutations = vec![Mutation::Put { key: key.clone(), value: row.encode().into() }];
+            let Settled { entry, .. } =
+                self.vault
+                    .settle_step(write, "UploadPart", received.plain, &received.sites)?;
+            let preconditions = vec![
+                Precondition::Present(grant.row_key().to_vec()),
+                unchanged(&key, old.as_ref()),
+            ];
+            let mut mutations = vec![Mutation::Put {
+                key: key.clone(),
+                value: row.encode().into(),
+            }];
             mutations.extend(received.debts.iter().cloned());
             if let Some(old) = &old {
-                let chunks = PartRow::decode(&old.value)?.segment.chunks.iter().map(|chunk| chunk.id).collect();
+                let chunks = PartRow::decode(&old.value)?
+                    .segment
+                    .chunks
+                    .iter()
+                    .map(|chunk| chunk.id)
+                    .collect();
                 mutations.push(self.garbage(&Garbage::Chunks(chunks)));
             }
             match self.send(preconditions, mutations, vec![entry]).await? {
-                Sent::Done => return Ok(PutDone { etag: etag_text(&meta.md5, None), checksums, modified, version: grant.upload() }),
+                Sent::Done => {
+                    return Ok(PutDone {
+                        etag: etag_text(&meta.md5, None),
+                        checksums,
+                        modified,
+                        version: grant.upload(),
+                    });
+                }
                 Sent::Conflict(0) => return Err(StoreError::NoSuchUpload),
                 Sent::Conflict(_) => {}
             }
@@ -148,29 +247,58 @@ impl Store {
     fn garbage(&self, garbage: &Garbage) -> Mutation {
         let due = self.host.now().plus(CHUNK_GRACE_MS);
         let apart = VersionId::from_bytes(self.host.random());
-        Mutation::Put { key: garbage::key(due, apart), value: garbage.encode().into() }
+        Mutation::Put {
+            key: garbage::key(due, apart),
+            value: garbage.encode().into(),
+        }
     }
 
     /// CompleteMultipartUpload.
-    pub async fn complete_upload(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, upload: VersionId, asked: CompleteAsked) -> Result<PutDone, StoreError> {
-        let grant = self.vault.admit_part(caller, Action::CompleteUpload, bucket, key, upload).await?;
+    pub async fn complete_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        upload: VersionId,
+        asked: CompleteAsked,
+    ) -> Result<PutDone, StoreError> {
+        let grant = self
+            .vault
+            .admit_part(caller, Action::CompleteUpload, bucket, key, upload)
+            .await?;
         self.room_in_index(grant.write()).await?;
         let row = UploadRow::decode(&grant.row().value)?;
-        let mut stored: BTreeMap<u32, PartRow> = self.all_part_rows(upload).await?.into_iter().collect();
+        let mut stored: BTreeMap<u32, PartRow> =
+            self.all_part_rows(upload).await?.into_iter().collect();
         let chosen = choose(grant.write(), upload, &asked.parts, &stored)?;
-        let size = chosen.iter().map(|part| part.segment.plain_bytes).sum::<u64>();
+        let size = chosen
+            .iter()
+            .map(|part| part.segment.plain_bytes)
+            .sum::<u64>();
         if asked.length.is_some_and(|length| length != size) {
-            return Err(StoreError::Invalid("x-amz-mp-object-size differs from the length of the parts".into()));
+            return Err(StoreError::Invalid(
+                "x-amz-mp-object-size differs from the length of the parts".into(),
+            ));
         }
-        let begun = open_meta(grant.write().object_key(), &meta_context(upload), &row.sealed_meta)?;
+        let begun = open_meta(
+            grant.write().object_key(),
+            &meta_context(upload),
+            &row.sealed_meta,
+        )?;
         let md5s: Vec<[u8; 16]> = chosen.iter().map(|part| part.meta.md5).collect();
         let (md5, parts) = multipart_etag(&md5s);
         let checksums = whole_checksum(&row, &chosen, &asked.checksums)?;
-        let meta = Meta { md5, parts: Some(parts), checksums: checksums.clone(), ..begun };
+        let meta = Meta {
+            md5,
+            parts: Some(parts),
+            checksums: checksums.clone(),
+            ..begun
+        };
         for part in &chosen {
             stored.remove(&part.number);
         }
-        self.commit_complete(&grant, &chosen, &meta, size, &asked, stored).await
+        self.commit_complete(&grant, &chosen, &meta, size, &asked, stored)
+            .await
     }
 
     async fn commit_complete(
@@ -183,105 +311,133 @@ impl Store {
         unused: BTreeMap<u32, PartRow>,
     ) -> Result<PutDone, StoreError> {
         let (write, upload, modified) = (grant.write(), grant.upload(), self.host.now());
-        let lines: Vec<Line> = chosen.iter().map(|part| Line { number: part.number, segment: part.segment }).collect();
+        let lines: Vec<Line> = chosen
+            .iter()
+            .map(|part| Line {
+                number: part.number,
+                segment: part.segment,
+            })
+            .collect();
         let table: Vec<Segment> = lines.iter().map(|line| line.segment).collect();
-        let mut mutations = vec![Mutation::Delete { key: grant.row_key().to_vec() }];
+        let mut mutations = vec![Mutation::Delete {
+            key: grant.row_key().to_vec(),
+        }];
         let mut pages = 0;
         for page in lines.chunks(PAGE_SEGMENTS) {
-            mutations.push(Mutation::Put { key: manifest::key(upload, pages), value: manifest::encode(page).into() });
+            mutations.push(Mutation::Put {
+                key: manifest::key(upload, pages),
+                value: manifest::encode(page).into(),
+            });
             pages += 1;
         }
         for (number, row) in unused.into_iter().take(SCAN_ROWS_MAX / 4) {
             let chunks = row.segment.chunks.iter().map(|chunk| chunk.id).collect();
             mutations.push(self.garbage(&Garbage::Chunks(chunks)));
-            mutations.push(Mutation::Delete { key: part::key(upload, number) });
+            mutations.push(Mutation::Delete {
+                key: part::key(upload, number),
+            });
         }
-        let body = Body::Parts { parts: u32::try_from(lines.len()).unwrap_or(u32::MAX), pages };
+        let body = Body::Parts {
+            parts: u32::try_from(lines.len()).unwrap_or(u32::MAX),
+            pages,
+        };
         let row = self.object_row(write, &table, meta, modified, body)?;
         let facts = write_facts(meta, size, modified, write, Vec::new());
-        let extra = (vec![Precondition::Version(grant.row_key().to_vec(), grant.row().version)], mutations);
-        self.commit_object(write, "CompleteMultipartUpload", &row, &facts, &asked.conditions, extra).await?;
-        Ok(PutDone { etag: etag_text(&meta.md5, meta.parts), checksums: meta.checksums.clone(), modified, version: upload })
+        let extra = (
+            vec![Precondition::Version(
+                grant.row_key().to_vec(),
+                grant.row().version,
+            )],
+            mutations,
+        );
+        self.commit_object(
+            write,
+            "CompleteMultipartUpload",
+            &row,
+            &facts,
+            &asked.conditions,
+            extra,
+        )
+        .await?;
+        Ok(PutDone {
+            etag: etag_text(&meta.md5, meta.parts),
+            checksums: meta.checksums.clone(),
+            modified,
+            version: upload,
+        })
     }
 
     /// AbortMultipartUpload.
-    pub async fn abort_upload(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, upload: VersionId) -> Result<(), StoreError> {
-        let grant = self.vault.admit_part(caller, Action::AbortUpload, bucket, key, upload).await?;
-        let Settled { entry, .. } = self.vault.settle_step(grant.write(), "AbortMultipartUpload", 0, &[])?;
-        let mutations = vec![Mutation::Delete { key: grant.row_key().to_vec() }, self.garbage(&Garbage::Parts(upload))];
-        match self.send(vec![Precondition::Present(grant.row_key().to_vec())], mutations, vec![entry]).await? {
+    pub async fn abort_upload(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        key: &words::ObjectKey,
+        upload: VersionId,
+    ) -> Result<(), StoreError> {
+        let grant = self
+            .vault
+            .admit_part(caller, Action::AbortUpload, bucket, key, upload)
+            .await?;
+        let Settled { entry, .. } =
+            self.vault
+                .settle_step(grant.write(), "AbortMultipartUpload", 0, &[])?;
+        let mutations = vec![
+            Mutation::Delete {
+                key: grant.row_key().to_vec(),
+            },
+            self.garbage(&Garbage::Parts(upload)),
+        ];
+        match self
+            .send(
+                vec![Precondition::Present(grant.row_key().to_vec())],
+                mutations,
+                vec![entry],
+            )
+            .await?
+        {
             Sent::Done => Ok(()),
             Sent::Conflict(_) => Err(StoreError::NoSuchUpload),
         }
     }
-
-    /// ListParts: the parts after a number, and whether more follow.
-    pub async fn list_parts(&self, caller: Caller, bucket: &BucketName, key: &words::ObjectKey, upload: VersionId, after: u32, max: usize) -> Result<(Vec<ListedPart>, bool), StoreError> {
-        let grant = self.vault.admit_part(caller, Action::ListParts, bucket, key, upload).await?;
-        let mut rows = self.part_rows(upload, after, max.saturating_add(1)).await?;
-        let truncated = rows.len() > max;
-        rows.truncate(max);
-        let mut parts = Vec::with_capacity(rows.len());
-        for (number, row) in rows {
-            let meta = open_meta(grant.write().object_key(), &part_context(upload, number), &row.sealed_meta)?;
-            parts.push(ListedPart {
-                number,
-                size: row.segment.segment.plain_bytes,
-                etag: etag_text(&meta.md5, None),
-                modified: row.modified,
-                checksums: meta.checksums,
-            });
-        }
-        Ok((parts, truncated))
-    }
-
-    /// ListMultipartUploads: in order of key and of the time they were begun; no delimiter.
-    pub async fn list_uploads(&self, caller: Caller, bucket: &BucketName, asked: ListAsked) -> Result<(Vec<ListedUpload>, bool), StoreError> {
-        let grant = self.vault.admit_list(caller, Action::ListUploads, bucket, &asked.prefix).await?;
-        let mut range = KeyRange::prefix(&upload::prefix(grant.bucket()));
-        let mut found = Vec::new();
-        loop {
-            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
-            if page.is_empty() {
-                break;
-            }
-            for (key, row) in page {
-                range = range.after(&key);
-                let (upload, row) = (upload::version_in(&key)?, UploadRow::decode(&row.value)?);
-                let name = seal::open_value(grant.index_key(), &name_context(upload), &row.sealed_name);
-                let name = name.map_err(|e| StoreError::Corrupt(e.to_string()))?;
-                let key = String::from_utf8(name.to_vec()).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-                if key.starts_with(&asked.prefix) && asked.after.as_ref().is_none_or(|after| key > *after) {
-                    found.push(ListedUpload { key, upload, begun: row.begun });
-                }
-            }
-        }
-        found.sort_by(|a, b| (&a.key, a.begun, a.upload).cmp(&(&b.key, b.begun, b.upload)));
-        let truncated = found.len() > asked.max;
-        found.truncate(asked.max);
-        Ok((found, truncated))
-    }
 }
 
 const fn empty_segment() -> Segment {
-    Segment { salt: [0; 24], plain_bytes: 0, sealed_bytes: seal::cobblestone::sealed_len(0), blake3: [0; 32] }
+    Segment {
+        salt: [0; 24],
+        plain_bytes: 0,
+        sealed_bytes: seal::cobblestone::sealed_len(0),
+        blake3: [0; 32],
+    }
 }
 
 fn check_number(number: u32) -> Result<(), StoreError> {
     if (1..=PARTS_MAX).contains(&number) {
         Ok(())
     } else {
-        Err(StoreError::Invalid(format!("part number {number} is not between 1 and {PARTS_MAX}")))
+        Err(StoreError::Invalid(format!(
+            "part number {number} is not between 1 and {PARTS_MAX}"
+        )))
     }
 }
 
 /// Finds the parts that the client names and checks everything it says about them.
-fn choose(grant: &WriteGrant, upload: VersionId, named: &[PartNamed], stored: &BTreeMap<u32, PartRow>) -> Result<Vec<Chosen>, StoreError> {
+fn choose(
+    grant: &WriteGrant,
+    upload: VersionId,
+    named: &[PartNamed],
+    stored: &BTreeMap<u32, PartRow>,
+) -> Result<Vec<Chosen>, StoreError> {
     if named.is_empty() {
-        return Err(StoreError::Invalid("a multipart upload needs at least one part".into()));
+        return Err(StoreError::Invalid(
+            "a multipart upload needs at least one part".into(),
+        ));
     }
     if named.len() > PARTS_MAX as usize {
-        return Err(StoreError::Invalid(format!("{} parts were named; at most {PARTS_MAX} are allowed", named.len())));
+        return Err(StoreError::Invalid(format!(
+            "{} parts were named; at most {PARTS_MAX} are allowed",
+            named.len()
+        )));
     }
     if !named.is_sorted_by(|a, b| a.number < b.number) {
         return Err(StoreError::InvalidPartOrder);
@@ -289,23 +445,45 @@ fn choose(grant: &WriteGrant, upload: VersionId, named: &[PartNamed], stored: &B
     let last = named.last().map(|part| part.number);
     let mut chosen = Vec::with_capacity(named.len());
     for part in named {
-        let invalid = StoreError::InvalidPart { number: part.number };
-        let Some(row) = stored.get(&part.number) else { return Err(invalid) };
-        let meta = open_meta(grant.object_key(), &part_context(upload, part.number), &row.sealed_meta)?;
-        let same = |want: &Checksum| meta.checksums.iter().any(|have| have.kind == want.kind && have.value == want.value);
+        let invalid = StoreError::InvalidPart {
+            number: part.number,
+        };
+        let Some(row) = stored.get(&part.number) else {
+            return Err(invalid);
+        };
+        let meta = open_meta(
+            grant.object_key(),
+            &part_context(upload, part.number),
+            &row.sealed_meta,
+        )?;
+        let same = |want: &Checksum| {
+            meta.checksums
+                .iter()
+                .any(|have| have.kind == want.kind && have.value == want.value)
+        };
         if etag_text(&meta.md5, None) != part.etag || !part.checksums.iter().all(same) {
             return Err(invalid);
         }
         if row.segment.segment.plain_bytes < PART_BYTES_MIN && Some(part.number) != last {
-            return Err(StoreError::PartTooSmall { number: part.number });
+            return Err(StoreError::PartTooSmall {
+                number: part.number,
+            });
         }
-        chosen.push(Chosen { number: part.number, segment: row.segment.segment, meta });
+        chosen.push(Chosen {
+            number: part.number,
+            segment: row.segment.segment,
+            meta,
+        });
     }
     Ok(chosen)
 }
 
 /// The checksum of the whole object, if the upload has one, compared with what the client sent.
-fn whole_checksum(row: &UploadRow, chosen: &[Chosen], sent: &[Checksum]) -> Result<Vec<Checksum>, StoreError> {
+fn whole_checksum(
+    row: &UploadRow,
+    chosen: &[Chosen],
+    sent: &[Checksum],
+) -> Result<Vec<Checksum>, StoreError> {
     if row.checksum == 0 {
         return match sent.first() {
             None => Ok(Vec::new()),
@@ -313,14 +491,27 @@ fn whole_checksum(row: &UploadRow, chosen: &[Chosen], sent: &[Checksum]) -> Resu
         };
     }
     let kind = kind_from(row.checksum)?;
-    let of = |part: &Chosen| part.meta.checksums.iter().find(|c| c.kind == kind).map(|c| c.value.clone());
+    let of = |part: &Chosen| {
+        part.meta
+            .checksums
+            .iter()
+            .find(|c| c.kind == kind)
+            .map(|c| c.value.clone())
+    };
     let Some(values) = chosen.iter().map(of).collect::<Option<Vec<_>>>() else {
-        return Err(StoreError::Internal("a part has no checksum of the upload's family".into()));
+        return Err(StoreError::Internal(
+            "a part has no checksum of the upload's family".into(),
+        ));
     };
     // CRC64NVME exists for whole objects only.
     let whole = if row.full_object || kind == ChecksumKind::Crc64Nvme {
-        let pairs: Vec<(Vec<u8>, u64)> = values.into_iter().zip(chosen.iter().map(|part| part.segment.plain_bytes)).collect();
-        full_object(kind, &pairs).ok_or_else(|| StoreError::Invalid("this checksum cannot be of the whole object".into()))?
+        let pairs: Vec<(Vec<u8>, u64)> = values
+            .into_iter()
+            .zip(chosen.iter().map(|part| part.segment.plain_bytes))
+            .collect();
+        full_object(kind, &pairs).ok_or_else(|| {
+            StoreError::Invalid("this checksum cannot be of the whole object".into())
+        })?
     } else {
         composite(kind, &values)
     };

@@ -9,7 +9,7 @@ use crate::record::chunk_list::SegmentPlace;
 use bytes::{Bytes, BytesMut};
 use catalog::Mutation;
 use futures::StreamExt;
-use mirror::{ChunkRef, Mirrored, MirrorWriter};
+use mirror::{ChunkRef, MirrorWriter, Mirrored};
 use seal::cobblestone::FRAME_BYTES;
 use seal::{Sealed, SealedWriter, Segment, SegmentContext};
 use std::num::NonZeroUsize;
@@ -116,9 +116,15 @@ fn stopped() -> StoreError {
 impl Store {
     /// Takes a whole body in and checks it against everything the client said. On an error nothing of it
     /// stays.
-    pub(crate) async fn receive(&self, intake: &Intake<'_>, body: BodyIn) -> Result<Received, StoreError> {
+    pub(crate) async fn receive(
+        &self,
+        intake: &Intake<'_>,
+        body: BodyIn,
+    ) -> Result<Received, StoreError> {
         if intake.length > PART_BYTES_MAX {
-            return Err(StoreError::TooLarge { max: PART_BYTES_MAX });
+            return Err(StoreError::TooLarge {
+                max: PART_BYTES_MAX,
+            });
         }
         let received = if intake.inline && intake.length <= INLINE_BYTES_MAX {
             receive_small(self.writer(intake), intake, body).await?
@@ -134,11 +140,25 @@ impl Store {
 
     fn writer(&self, intake: &Intake<'_>) -> SealedWriter {
         let place = intake.grant.place();
-        let context = SegmentContext { tenant: place.tenant, bucket: place.bucket, version: place.version, segment_no: intake.segment_no };
-        SealedWriter::new(intake.grant.object_key(), &context, self.host.random(), PIECE_FRAMES)
+        let context = SegmentContext {
+            tenant: place.tenant,
+            bucket: place.bucket,
+            version: place.version,
+            segment_no: intake.segment_no,
+        };
+        SealedWriter::new(
+            intake.grant.object_key(),
+            &context,
+            self.host.random(),
+            PIECE_FRAMES,
+        )
     }
 
-    async fn receive_large(&self, intake: &Intake<'_>, body: BodyIn) -> Result<Received, StoreError> {
+    async fn receive_large(
+        &self,
+        intake: &Intake<'_>,
+        body: BodyIn,
+    ) -> Result<Received, StoreError> {
         let mut chunks = ChunkFiles::new(self, intake.grant.site_policy());
         match fill(self.writer(intake), intake, body, &mut chunks).await {
             Ok((segment, digests, plain)) => {
@@ -178,16 +198,31 @@ struct Length {
 impl Length {
     fn take(&mut self, bytes: &Bytes) -> Result<(), BodyError> {
         self.seen = self.seen.saturating_add(bytes.len() as u64);
-        if self.seen > self.announced { Err(BodyError::TooLong) } else { Ok(()) }
+        if self.seen > self.announced {
+            Err(BodyError::TooLong)
+        } else {
+            Ok(())
+        }
     }
     fn finish(&self) -> Result<(), BodyError> {
-        if self.seen == self.announced { Ok(()) } else { Err(BodyError::Incomplete) }
+        if self.seen == self.announced {
+            Ok(())
+        } else {
+            Err(BodyError::Incomplete)
+        }
     }
 }
 
-async fn receive_small(mut writer: SealedWriter, intake: &Intake<'_>, mut body: BodyIn) -> Result<Received, StoreError> {
+async fn receive_small(
+    mut writer: SealedWriter,
+    intake: &Intake<'_>,
+    mut body: BodyIn,
+) -> Result<Received, StoreError> {
     let mut hashes = BodyHashes::new(intake.expected, intake.also);
-    let mut length = Length { announced: intake.length, seen: 0 };
+    let mut length = Length {
+        announced: intake.length,
+        seen: 0,
+    };
     let mut sealed = BytesMut::new();
     while let Some(bytes) = body.next().await {
         let bytes = bytes?;
@@ -207,16 +242,32 @@ async fn receive_small(mut writer: SealedWriter, intake: &Intake<'_>, mut body: 
         sealed.extend_from_slice(last.as_bytes());
         sealed.freeze()
     };
-    Ok(Received { kept: Kept::Inline(segment, bytes), digests: hashes.finish(), plain, debts: Vec::new(), sites: Vec::new() })
+    Ok(Received {
+        kept: Kept::Inline(segment, bytes),
+        digests: hashes.finish(),
+        plain,
+        debts: Vec::new(),
+        sites: Vec::new(),
+    })
 }
 
 fn too_long(_: seal::TooLong) -> StoreError {
-    StoreError::TooLarge { max: PART_BYTES_MAX }
+    StoreError::TooLarge {
+        max: PART_BYTES_MAX,
+    }
 }
 
-async fn fill(mut writer: SealedWriter, intake: &Intake<'_>, mut body: BodyIn, chunks: &mut ChunkFiles<'_>) -> Result<(Segment, BodyDigests, u64), StoreError> {
+async fn fill(
+    mut writer: SealedWriter,
+    intake: &Intake<'_>,
+    mut body: BodyIn,
+    chunks: &mut ChunkFiles<'_>,
+) -> Result<(Segment, BodyDigests, u64), StoreError> {
     let mut hashing = Hashing::begin(intake);
-    let mut length = Length { announced: intake.length, seen: 0 };
+    let mut length = Length {
+        announced: intake.length,
+        seen: 0,
+    };
     while let Some(bytes) = body.next().await {
         let bytes = bytes?;
         length.take(&bytes)?;
@@ -252,11 +303,22 @@ impl<'a> ChunkFiles<'a> {
             SitePolicy::Strict => mirror::SitePolicy::Strict,
             SitePolicy::Available => mirror::SitePolicy::Available,
         };
-        Self { store, policy, open: None, finishing: Vec::new(), done: Vec::new(), debts: Vec::new(), held_by: [true, true] }
+        Self {
+            store,
+            policy,
+            open: None,
+            finishing: Vec::new(),
+            done: Vec::new(),
+            debts: Vec::new(),
+            held_by: [true, true],
+        }
     }
 
     async fn append(&mut self, piece: Sealed, last: bool) -> Result<(), StoreError> {
-        let full = self.open.as_ref().is_some_and(|(_, pieces)| *pieces >= PIECES_PER_CHUNK);
+        let full = self
+            .open
+            .as_ref()
+            .is_some_and(|(_, pieces)| *pieces >= PIECES_PER_CHUNK);
         // The frame that marks the end may be nearly empty; it is not worth a file of its own.
         let tail = last && piece.len() <= seal::cobblestone::SEALED_FRAME_BYTES;
         if full && !tail {
@@ -283,7 +345,11 @@ impl<'a> ChunkFiles<'a> {
     }
 
     async fn settle_oldest(&mut self) -> Result<(), StoreError> {
-        let (chunk, mirrored) = self.finishing.remove(0).await.map_err(|_| StoreError::Internal("a chunk's task stopped".into()))??;
+        let (chunk, mirrored) = self
+            .finishing
+            .remove(0)
+            .await
+            .map_err(|_| StoreError::Internal("a chunk's task stopped".into()))??;
         self.done.push(chunk);
         if let Mirrored::OneSite { debt } = mirrored {
             self.held_by[debt.site().index()] = false;
@@ -314,7 +380,19 @@ impl<'a> ChunkFiles<'a> {
     }
 
     fn into_received(self, segment: Segment, digests: BodyDigests, plain: u64) -> Received {
-        let sites = SiteId::BOTH.into_iter().filter(|site| self.held_by[site.index()]).collect();
-        Received { kept: Kept::Chunks(SegmentPlace { segment, chunks: self.done }), digests, plain, debts: self.debts, sites }
+        let sites = SiteId::BOTH
+            .into_iter()
+            .filter(|site| self.held_by[site.index()])
+            .collect();
+        Received {
+            kept: Kept::Chunks(SegmentPlace {
+                segment,
+                chunks: self.done,
+            }),
+            digests,
+            plain,
+            debts: self.debts,
+            sites,
+        }
     }
 }

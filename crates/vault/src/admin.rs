@@ -53,7 +53,9 @@ impl Vault {
             return Err(VaultError::Exists(format!("a tenant named {name}")));
         }
         if all.len() >= TENANTS_MAX {
-            return Err(VaultError::Limit(format!("the cloud has {TENANTS_MAX} tenants, the most there may be")));
+            return Err(VaultError::Limit(format!(
+                "the cloud has {TENANTS_MAX} tenants, the most there may be"
+            )));
         }
         let id = TenantId::from_bytes(self.host.random());
         let row = self.new_tenant(&secrets, id, name)?;
@@ -64,22 +66,42 @@ impl Vault {
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![Precondition::Absent(tenant::key(id))],
-            mutations: vec![Mutation::Put { key: tenant::key(id), value: row.encode().into() }],
+            mutations: vec![Mutation::Put {
+                key: tenant::key(id),
+                value: row.encode().into(),
+            }],
             entries: vec![self.entry_of_cloud(&secrets, &fields)],
         };
         match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(TenantInfo { id, name: row.name, created: row.created, suspended: false }),
+            Outcome::Committed(_) => Ok(TenantInfo {
+                id,
+                name: row.name,
+                created: row.created,
+                suspended: false,
+            }),
             other => Err(VaultError::from_outcome(other)),
         }
     }
 
-    fn new_tenant(&self, secrets: &Secrets, id: TenantId, name: TenantName) -> Result<TenantRow, VaultError> {
+    fn new_tenant(
+        &self,
+        secrets: &Secrets,
+        id: TenantId,
+        name: TenantName,
+    ) -> Result<TenantRow, VaultError> {
         let key = TenantKey::from_bytes(self.host.random());
-        let (name_key, ledger_key) = (NameKey::from_bytes(self.host.random()), LedgerKey::from_bytes(self.host.random()));
+        let (name_key, ledger_key) = (
+            NameKey::from_bytes(self.host.random()),
+            LedgerKey::from_bytes(self.host.random()),
+        );
         let by_site = |site: SiteId| {
-            let site_key = secrets.site_keys[site.index()].as_ref().ok_or(VaultError::Sealed)?;
+            let site_key = secrets.site_keys[site.index()]
+                .as_ref()
+                .ok_or(VaultError::Sealed)?;
             let context = site_tenant(site, secrets.site_key_version, id, 1);
-            Ok::<_, VaultError>(*seal::wrap(site_key, &key, &context, self.host.random()).as_bytes())
+            Ok::<_, VaultError>(
+                *seal::wrap(site_key, &key, &context, self.host.random()).as_bytes(),
+            )
         };
         let own = under_tenant(id, 1, id.into());
         Ok(TenantRow {
@@ -98,12 +120,20 @@ impl Vault {
         let mut found = Vec::new();
         let mut range = KeyRange::prefix(tenant::PREFIX);
         loop {
-            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
+            let page = self
+                .engine
+                .scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending)
+                .await?;
             let more = page.len() == SCAN_ROWS_MAX;
             for (key, row) in page {
                 let id = tenant::tenant_in(&key)?;
                 let row = TenantRow::decode(&row.value)?;
-                found.push(TenantInfo { id, name: row.name, created: row.created, suspended: row.suspended });
+                found.push(TenantInfo {
+                    id,
+                    name: row.name,
+                    created: row.created,
+                    suspended: row.suspended,
+                });
                 range = range.after(&key);
             }
             if !more {
@@ -114,9 +144,17 @@ impl Vault {
     }
 
     /// Makes a credential for a tenant.
-    pub async fn key_add(&self, tenant_name: &TenantName, expires: Option<UnixMillis>) -> Result<NewAccessKey, VaultError> {
+    pub async fn key_add(
+        &self,
+        tenant_name: &TenantName,
+        expires: Option<UnixMillis>,
+    ) -> Result<NewAccessKey, VaultError> {
         let secrets = self.secrets()?;
-        let info = self.tenant_list().await?.into_iter().find(|tenant| tenant.name == *tenant_name);
+        let info = self
+            .tenant_list()
+            .await?
+            .into_iter()
+            .find(|tenant| tenant.name == *tenant_name);
         let info = info.ok_or_else(|| VaultError::NoSuchTenant(tenant_name.to_string()))?;
         let tenant = self.tenant(&secrets, info.id).await?;
         let id = AccessKeyId::parse(&format!("CLR{}", text::<17>(self.host.random(), UPPER)))
@@ -127,7 +165,12 @@ impl Vault {
             created: self.host.now(),
             expires,
             suspended: false,
-            sealed_secret: seal::seal_value(&tenant.meta_key, &secret_context(&id), self.host.random(), secret.as_bytes()),
+            sealed_secret: seal::seal_value(
+                &tenant.meta_key,
+                &secret_context(&id),
+                self.host.random(),
+                secret.as_bytes(),
+            ),
         };
         let mut fields = self.fields(Kind::Admin);
         fields.operation = Some("KeyAdd".into());
@@ -137,11 +180,18 @@ impl Vault {
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![Precondition::Absent(key.clone())],
-            mutations: vec![Mutation::Put { key, value: row.encode().into() }],
+            mutations: vec![Mutation::Put {
+                key,
+                value: row.encode().into(),
+            }],
             entries: vec![self.entry_of_cloud(&secrets, &fields)],
         };
         match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(NewAccessKey { id, secret, tenant: tenant.id }),
+            Outcome::Committed(_) => Ok(NewAccessKey {
+                id,
+                secret,
+                tenant: tenant.id,
+            }),
             other => Err(VaultError::from_outcome(other)),
         }
     }
@@ -158,8 +208,15 @@ impl Vault {
     pub async fn key_suspend(&self, id: &AccessKeyId) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
         let key = access_key::key(id);
-        let row = self.engine.get(&key).await?.ok_or_else(|| VaultError::Limit(format!("there is no access key {id}")))?;
-        let stopped = AccessKeyRow { suspended: true, ..AccessKeyRow::decode(&row.value)? };
+        let row = self
+            .engine
+            .get(&key)
+            .await?
+            .ok_or_else(|| VaultError::Limit(format!("there is no access key {id}")))?;
+        let stopped = AccessKeyRow {
+            suspended: true,
+            ..AccessKeyRow::decode(&row.value)?
+        };
         let mut fields = self.fields(Kind::Admin);
         fields.operation = Some("KeySuspend".into());
         fields.tenant = Some(stopped.tenant);
@@ -167,7 +224,10 @@ impl Vault {
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![Precondition::Version(key.clone(), row.version)],
-            mutations: vec![Mutation::Put { key, value: stopped.encode().into() }],
+            mutations: vec![Mutation::Put {
+                key,
+                value: stopped.encode().into(),
+            }],
             entries: vec![self.entry_of_cloud(&secrets, &fields)],
         };
         let outcome = self.engine.commit(commit).await;
@@ -189,5 +249,9 @@ const MIXED: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 /// `N` characters drawn evenly from an alphabet whose length is a power of two.
 fn text<const N: usize>(random: [u8; N], alphabet: &[u8]) -> String {
     let mask = alphabet.len() - 1;
-    random.iter().filter_map(|byte| alphabet.get(usize::from(*byte) & mask)).map(|c| *c as char).collect()
+    random
+        .iter()
+        .filter_map(|byte| alphabet.get(usize::from(*byte) & mask))
+        .map(|c| *c as char)
+        .collect()
 }

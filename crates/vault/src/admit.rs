@@ -27,7 +27,13 @@ pub(crate) struct Admitted {
 impl Vault {
     /// Decides about an act on a bucket of the caller's tenant. What is refused is on the ledger, durably,
     /// when this returns.
-    pub(crate) async fn admit(&self, secrets: &Secrets, caller: Caller, action: Action, name: &BucketName) -> Result<Admitted, VaultError> {
+    pub(crate) async fn admit(
+        &self,
+        secrets: &Secrets,
+        caller: Caller,
+        action: Action,
+        name: &BucketName,
+    ) -> Result<Admitted, VaultError> {
         let tenant = self.tenant(secrets, caller.tenant()).await?;
         let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
         let Some(bucket) = self.bucket(secrets, tenant.id, name).await? else {
@@ -37,76 +43,154 @@ impl Vault {
             self.note(self.entry_for(&tenant, &fields)).await?;
             return Err(VaultError::NoSuchBucket);
         };
-        let resource = Resource { owner: bucket.owner, bucket: Some(bucket.id) };
-        match self.policies.decide(caller, action, resource, self.host.now()) {
-            Ok(permit) => Ok(Admitted { permit, who, bucket }),
+        let resource = Resource {
+            owner: bucket.owner,
+            bucket: Some(bucket.id),
+        };
+        match self
+            .policies
+            .decide(caller, action, resource, self.host.now())
+        {
+            Ok(permit) => Ok(Admitted {
+                permit,
+                who,
+                bucket,
+            }),
             Err(denial) => {
                 let mut fields = self.fields_of(Kind::Deny, &who, action.name());
                 fields.resource = Some(name.as_str().to_owned());
                 fields.bucket = Some(bucket.id);
                 fields.decision = Some(denial.reason().word().to_owned());
                 self.note(self.entry_for(&tenant, &fields)).await?;
-                Err(if denial.show() == Show::NotFound { VaultError::NoSuchBucket } else { VaultError::Denied })
+                Err(if denial.show() == Show::NotFound {
+                    VaultError::NoSuchBucket
+                } else {
+                    VaultError::Denied
+                })
             }
         }
     }
 
-    fn object_fields(&self, kind: Kind, admitted: &Admitted, action: Action, name: &words::ObjectKey) -> Fields {
+    fn object_fields(
+        &self,
+        kind: Kind,
+        admitted: &Admitted,
+        action: Action,
+        name: &words::ObjectKey,
+    ) -> Fields {
         let mut fields = self.fields_of(kind, &admitted.who, action.name());
-        fields.resource = Some(format!("{}/{}", admitted.bucket.name.as_str(), name.as_str()));
+        fields.resource = Some(format!(
+            "{}/{}",
+            admitted.bucket.name.as_str(),
+            name.as_str()
+        ));
         fields.bucket = Some(admitted.bucket.id);
         fields.decision = Some("permit".into());
         fields
     }
 
     /// Grants one object to a reader: the entry is durable before the key opens.
-    pub async fn admit_read(&self, caller: Caller, action: Action, bucket: &BucketName, name: &words::ObjectKey) -> Result<ReadOutcome, VaultError> {
+    pub async fn admit_read(
+        &self,
+        caller: Caller,
+        action: Action,
+        bucket: &BucketName,
+        name: &words::ObjectKey,
+    ) -> Result<ReadOutcome, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
-        Ok(self.read_of(&admitted, action, name).await?.map_or(ReadOutcome::Absent, ReadOutcome::Found))
+        Ok(self
+            .read_of(&admitted, action, name)
+            .await?
+            .map_or(ReadOutcome::Absent, ReadOutcome::Found))
     }
 
-    async fn read_of(&self, admitted: &Admitted, action: Action, name: &words::ObjectKey) -> Result<Option<ReadGrant>, VaultError> {
+    async fn read_of(
+        &self,
+        admitted: &Admitted,
+        action: Action,
+        name: &words::ObjectKey,
+    ) -> Result<Option<ReadGrant>, VaultError> {
         let bucket = &admitted.bucket;
         let name_hash = seal::name_hash(&bucket.name_key, name.as_bytes());
         let row = self.engine.get(&object_row_key(bucket, &name_hash)).await?;
         let mut fields = self.object_fields(Kind::Grant, admitted, action, name);
         let Some(row) = row else {
             fields.decision = Some("permit; there is no such object".into());
-            self.note(self.entry_for(&admitted.who.tenant, &fields)).await?;
+            self.note(self.entry_for(&admitted.who.tenant, &fields))
+                .await?;
             return Ok(None);
         };
         let claimed = claimed(&row.value, RECORD_IN_OBJECT_ROW)?;
         let version = claimed.version();
         fields.version = Some(version);
         fields.bytes = Some(claimed.plain_bytes());
-        let receipt = self.record(self.entry_for(&admitted.who.tenant, &fields)).await?;
-        let object_key = ObjectKey::open(claimed.wrapped(), &bucket.key, &claimed.wrap_context(), &receipt)?;
-        let place = ObjectPlace { tenant: bucket.owner, bucket: bucket.id, version, name: name_hash };
-        Ok(Some(ReadGrant { who: admitted.who.clone(), receipt, object_key, place, row }))
+        let receipt = self
+            .record(self.entry_for(&admitted.who.tenant, &fields))
+            .await?;
+        let object_key = ObjectKey::open(
+            claimed.wrapped(),
+            &bucket.key,
+            &claimed.wrap_context(),
+            &receipt,
+        )?;
+        let place = ObjectPlace {
+            tenant: bucket.owner,
+            bucket: bucket.id,
+            version,
+            name: name_hash,
+        };
+        Ok(Some(ReadGrant {
+            who: admitted.who.clone(),
+            receipt,
+            object_key,
+            place,
+            row,
+        }))
     }
 
     /// Grants a listing of a bucket's names.
-    pub async fn admit_list(&self, caller: Caller, action: Action, bucket: &BucketName, prefix: &str) -> Result<ListGrant, VaultError> {
+    pub async fn admit_list(
+        &self,
+        caller: Caller,
+        action: Action,
+        bucket: &BucketName,
+        prefix: &str,
+    ) -> Result<ListGrant, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
         let mut fields = self.fields_of(Kind::List, &admitted.who, action.name());
         fields.resource = Some(format!("{}/{prefix}*", bucket.as_str()));
         fields.bucket = Some(admitted.bucket.id);
         fields.decision = Some("permit".into());
-        let receipt = self.record(self.entry_for(&admitted.who.tenant, &fields)).await?;
-        Ok(ListGrant { bucket: admitted.bucket, receipt })
+        let receipt = self
+            .record(self.entry_for(&admitted.who.tenant, &fields))
+            .await?;
+        Ok(ListGrant {
+            bucket: admitted.bucket,
+            receipt,
+        })
     }
 
     /// Grants one write under a fresh key. Its entry becomes durable with the fact, see [`Vault::settle_write`].
-    pub async fn admit_write(&self, caller: Caller, action: Action, bucket: &BucketName, name: &words::ObjectKey) -> Result<WriteGrant, VaultError> {
+    pub async fn admit_write(
+        &self,
+        caller: Caller,
+        action: Action,
+        bucket: &BucketName,
+        name: &words::ObjectKey,
+    ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
         Ok(self.write_of(admitted, name))
     }
 
     fn write_of(&self, admitted: Admitted, name: &words::ObjectKey) -> WriteGrant {
-        let Admitted { permit, who, bucket } = admitted;
+        let Admitted {
+            permit,
+            who,
+            bucket,
+        } = admitted;
         let version = VersionId::from_bytes(self.host.random());
         let place = ObjectPlace {
             tenant: bucket.owner,
@@ -115,8 +199,21 @@ impl Vault {
             name: seal::name_hash(&bucket.name_key, name.as_bytes()),
         };
         let object_key = ObjectKey::fresh(self.host.random());
-        let wrapped = seal::wrap(&bucket.key, &object_key, &kek(&bucket).wrap_context(version), self.host.random());
-        WriteGrant { who, permit, bucket, name: name.clone(), object_key, wrapped, place }
+        let wrapped = seal::wrap(
+            &bucket.key,
+            &object_key,
+            &kek(&bucket).wrap_context(version),
+            self.host.random(),
+        );
+        WriteGrant {
+            who,
+            permit,
+            bucket,
+            name: name.clone(),
+            object_key,
+            wrapped,
+            place,
+        }
     }
 
     /// Grants a read of one object and a write of another to the same caller.
@@ -127,16 +224,27 @@ impl Vault {
         target: (&BucketName, &words::ObjectKey),
     ) -> Result<(ReadOutcome, WriteGrant), VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, Action::GetObject, source.0).await?;
+        let admitted = self
+            .admit(&secrets, caller, Action::GetObject, source.0)
+            .await?;
         let read = self.read_of(&admitted, Action::GetObject, source.1).await?;
         let caller = admitted.permit.into_caller();
-        let admitted = self.admit(&secrets, caller, Action::PutObject, target.0).await?;
+        let admitted = self
+            .admit(&secrets, caller, Action::PutObject, target.0)
+            .await?;
         let write = self.write_of(admitted, target.1);
         Ok((read.map_or(ReadOutcome::Absent, ReadOutcome::Found), write))
     }
 
     /// Grants an act on a multipart upload. Its key exists already, so the entry is durable before it opens.
-    pub async fn admit_part(&self, caller: Caller, action: Action, bucket: &BucketName, name: &words::ObjectKey, upload: VersionId) -> Result<PartGrant, VaultError> {
+    pub async fn admit_part(
+        &self,
+        caller: Caller,
+        action: Action,
+        bucket: &BucketName,
+        name: &words::ObjectKey,
+        upload: VersionId,
+    ) -> Result<PartGrant, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
         self.part_of(admitted, action, name, upload).await
@@ -151,39 +259,96 @@ impl Vault {
         upload: VersionId,
     ) -> Result<(ReadOutcome, PartGrant), VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, Action::GetObject, source.0).await?;
+        let admitted = self
+            .admit(&secrets, caller, Action::GetObject, source.0)
+            .await?;
         let read = self.read_of(&admitted, Action::GetObject, source.1).await?;
         let caller = admitted.permit.into_caller();
-        let admitted = self.admit(&secrets, caller, Action::PutObject, target.0).await?;
-        let part = self.part_of(admitted, Action::PutObject, target.1, upload).await?;
+        let admitted = self
+            .admit(&secrets, caller, Action::PutObject, target.0)
+            .await?;
+        let part = self
+            .part_of(admitted, Action::PutObject, target.1, upload)
+            .await?;
         Ok((read.map_or(ReadOutcome::Absent, ReadOutcome::Found), part))
     }
 
-    async fn part_of(&self, admitted: Admitted, action: Action, name: &words::ObjectKey, upload: VersionId) -> Result<PartGrant, VaultError> {
+    async fn part_of(
+        &self,
+        admitted: Admitted,
+        action: Action,
+        name: &words::ObjectKey,
+        upload: VersionId,
+    ) -> Result<PartGrant, VaultError> {
         let mut fields = self.object_fields(Kind::Grant, &admitted, action, name);
         fields.version = Some(upload);
         let name_hash = seal::name_hash(&admitted.bucket.name_key, name.as_bytes());
         let row_key = upload_row_key(&admitted.bucket, upload);
-        let row = self.engine.get(&row_key).await?.filter(|row| row.value.get(9..41) == Some(&name_hash[..]));
+        let row = self
+            .engine
+            .get(&row_key)
+            .await?
+            .filter(|row| row.value.get(9..41) == Some(&name_hash[..]));
         let Some(row) = row else {
             fields.decision = Some("permit; there is no such upload".into());
-            self.note(self.entry_for(&admitted.who.tenant, &fields)).await?;
+            self.note(self.entry_for(&admitted.who.tenant, &fields))
+                .await?;
             return Err(VaultError::NoSuchUpload);
         };
         let claimed = claimed(&row.value, RECORD_IN_UPLOAD_ROW)?;
-        let receipt = self.record(self.entry_for(&admitted.who.tenant, &fields)).await?;
-        let Admitted { permit, who, bucket } = admitted;
-        let object_key = ObjectKey::open(claimed.wrapped(), &bucket.key, &claimed.wrap_context(), &receipt)?;
-        let place = ObjectPlace { tenant: bucket.owner, bucket: bucket.id, version: upload, name: name_hash };
+        let receipt = self
+            .record(self.entry_for(&admitted.who.tenant, &fields))
+            .await?;
+        let Admitted {
+            permit,
+            who,
+            bucket,
+        } = admitted;
+        let object_key = ObjectKey::open(
+            claimed.wrapped(),
+            &bucket.key,
+            &claimed.wrap_context(),
+            &receipt,
+        )?;
+        let place = ObjectPlace {
+            tenant: bucket.owner,
+            bucket: bucket.id,
+            version: upload,
+            name: name_hash,
+        };
         let wrapped = *claimed.wrapped();
-        let write = WriteGrant { who, permit, bucket, name: name.clone(), object_key, wrapped, place };
-        Ok(PartGrant { write, row, row_key, upload })
+        let write = WriteGrant {
+            who,
+            permit,
+            bucket,
+            name: name.clone(),
+            object_key,
+            wrapped,
+            place,
+        };
+        Ok(PartGrant {
+            write,
+            row,
+            row_key,
+            upload,
+        })
     }
 
     /// Grants the deletion of objects, all decided at once; each makes its own entry with the fact.
-    pub async fn admit_delete(&self, caller: Caller, bucket: &BucketName, names: &[words::ObjectKey]) -> Result<Vec<DeleteGrant>, VaultError> {
+    pub async fn admit_delete(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        names: &[words::ObjectKey],
+    ) -> Result<Vec<DeleteGrant>, VaultError> {
         let secrets = self.secrets()?;
-        let Admitted { permit, who, bucket } = self.admit(&secrets, caller, Action::DeleteObject, bucket).await?;
+        let Admitted {
+            permit,
+            who,
+            bucket,
+        } = self
+            .admit(&secrets, caller, Action::DeleteObject, bucket)
+            .await?;
         let permit = Arc::new(permit);
         let grant = |name: &words::ObjectKey| DeleteGrant {
             who: who.clone(),
@@ -197,16 +362,32 @@ impl Vault {
 
     /// Opens the key of the version that a conditional write is compared with: looking at its ETag is a read,
     /// so an entry is durable first.
-    pub async fn reveal_for_condition(&self, grant: &WriteGrant, row: &catalog::Row) -> Result<ObjectKey, VaultError> {
-        self.reveal(&grant.who, &grant.bucket, &grant.name, row).await
+    pub async fn reveal_for_condition(
+        &self,
+        grant: &WriteGrant,
+        row: &catalog::Row,
+    ) -> Result<ObjectKey, VaultError> {
+        self.reveal(&grant.who, &grant.bucket, &grant.name, row)
+            .await
     }
 
     /// The same for a conditional delete.
-    pub async fn reveal_for_delete(&self, grant: &DeleteGrant, row: &catalog::Row) -> Result<ObjectKey, VaultError> {
-        self.reveal(&grant.who, &grant.bucket, &grant.name, row).await
+    pub async fn reveal_for_delete(
+        &self,
+        grant: &DeleteGrant,
+        row: &catalog::Row,
+    ) -> Result<ObjectKey, VaultError> {
+        self.reveal(&grant.who, &grant.bucket, &grant.name, row)
+            .await
     }
 
-    async fn reveal(&self, who: &Who, bucket: &Bucket, name: &words::ObjectKey, row: &catalog::Row) -> Result<ObjectKey, VaultError> {
+    async fn reveal(
+        &self,
+        who: &Who,
+        bucket: &Bucket,
+        name: &words::ObjectKey,
+        row: &catalog::Row,
+    ) -> Result<ObjectKey, VaultError> {
         let claimed = claimed(&row.value, RECORD_IN_OBJECT_ROW)?;
         let mut fields = self.fields_of(Kind::Grant, who, "CompareETag");
         fields.resource = Some(format!("{}/{}", bucket.name.as_str(), name.as_str()));
@@ -214,7 +395,12 @@ impl Vault {
         fields.version = Some(claimed.version());
         fields.bytes = Some(0);
         let receipt = self.record(self.entry_for(&who.tenant, &fields)).await?;
-        Ok(ObjectKey::open(claimed.wrapped(), &bucket.key, &claimed.wrap_context(), &receipt)?)
+        Ok(ObjectKey::open(
+            claimed.wrapped(),
+            &bucket.key,
+            &claimed.wrap_context(),
+            &receipt,
+        )?)
     }
 }
 
@@ -230,6 +416,8 @@ fn upload_row_key(bucket: &Bucket, upload: VersionId) -> Vec<u8> {
 
 /// The object record that a row carries.
 fn claimed(row: &[u8], at: usize) -> Result<ClaimedRecord, VaultError> {
-    let bytes = row.get(at..at + seal::record::RECORD_BYTES).ok_or(words::wire::WireError::Short)?;
+    let bytes = row
+        .get(at..at + seal::record::RECORD_BYTES)
+        .ok_or(words::wire::WireError::Short)?;
     ClaimedRecord::read(bytes).map_err(|e| VaultError::ObjectRecord(e.to_string()))
 }

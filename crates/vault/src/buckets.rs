@@ -33,22 +33,42 @@ fn name_context(id: BucketId) -> Vec<u8> {
 
 fn name_of(tenant: &Tenant, row: &BucketRow) -> Result<BucketName, VaultError> {
     let name = seal::open_value(&tenant.meta_key, &name_context(row.id), &row.sealed_name)?;
-    let name = std::str::from_utf8(&name).ok().and_then(|name| BucketName::parse(name).ok());
+    let name = std::str::from_utf8(&name)
+        .ok()
+        .and_then(|name| BucketName::parse(name).ok());
     Ok(name.ok_or(words::wire::WireError::Field("bucket name"))?)
 }
 
 impl Vault {
     /// Opens a bucket from its row alone.
-    pub(crate) fn open_bucket_row(&self, tenant: &Tenant, row_key: Vec<u8>, row_version: u64, row: &BucketRow) -> Result<Bucket, VaultError> {
+    pub(crate) fn open_bucket_row(
+        &self,
+        tenant: &Tenant,
+        row_key: Vec<u8>,
+        row_version: u64,
+        row: &BucketRow,
+    ) -> Result<Bucket, VaultError> {
         Secrets::open_bucket(tenant, &name_of(tenant, row)?, row_key, row_version, row)
     }
 
     /// Decides about an act on the tenant itself, which is always its own.
-    async fn admit_tenant(&self, secrets: &Secrets, caller: Caller, action: Action, what: &str) -> Result<(Who, Arc<Tenant>), VaultError> {
+    async fn admit_tenant(
+        &self,
+        secrets: &Secrets,
+        caller: Caller,
+        action: Action,
+        what: &str,
+    ) -> Result<(Who, Arc<Tenant>), VaultError> {
         let tenant = self.tenant(secrets, caller.tenant()).await?;
         let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
-        let resource = Resource { owner: tenant.id, bucket: None };
-        match self.policies.decide(caller, action, resource, self.host.now()) {
+        let resource = Resource {
+            owner: tenant.id,
+            bucket: None,
+        };
+        match self
+            .policies
+            .decide(caller, action, resource, self.host.now())
+        {
             Ok(_) => Ok((who, tenant)),
             Err(denial) => {
                 let mut fields = self.fields_of(Kind::Deny, &who, action.name());
@@ -63,13 +83,20 @@ impl Vault {
     /// Makes a bucket with keys of its own.
     pub async fn create_bucket(&self, caller: Caller, name: &BucketName) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
-        let (who, tenant) = self.admit_tenant(&secrets, caller, Action::CreateBucket, name.as_str()).await?;
-        let row_key = bucket::key(tenant.id, &seal::name_hash(&tenant.name_key, name.as_str().as_bytes()));
+        let (who, tenant) = self
+            .admit_tenant(&secrets, caller, Action::CreateBucket, name.as_str())
+            .await?;
+        let row_key = bucket::key(
+            tenant.id,
+            &seal::name_hash(&tenant.name_key, name.as_str().as_bytes()),
+        );
         if self.engine.get(&row_key).await?.is_some() {
             return Err(self.bucket_exists(&who, name).await);
         }
         if self.count_buckets(&tenant).await? >= BUCKETS_PER_TENANT_MAX {
-            return Err(VaultError::Limit(format!("the tenant has {BUCKETS_PER_TENANT_MAX} buckets, the most there may be")));
+            return Err(VaultError::Limit(format!(
+                "the tenant has {BUCKETS_PER_TENANT_MAX} buckets, the most there may be"
+            )));
         }
         let row = self.new_bucket(&tenant, name);
         let mut fields = self.fields_of(Kind::Write, &who, "CreateBucket");
@@ -79,7 +106,10 @@ impl Vault {
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![Precondition::Absent(row_key.clone())],
-            mutations: vec![Mutation::Put { key: row_key, value: row.encode().into() }],
+            mutations: vec![Mutation::Put {
+                key: row_key,
+                value: row.encode().into(),
+            }],
             entries: vec![self.entry_for(&tenant, &fields)],
         };
         match self.engine.commit(commit).await {
@@ -93,22 +123,37 @@ impl Vault {
         let mut fields = self.fields_of(Kind::Deny, who, "CreateBucket");
         fields.resource = Some(name.as_str().to_owned());
         fields.decision = Some("BucketAlreadyOwnedByYou".into());
-        self.record_later(self.entry_for(&who.tenant, &fields)).await;
+        self.record_later(self.entry_for(&who.tenant, &fields))
+            .await;
         VaultError::Exists(format!("a bucket named {}", name.as_str()))
     }
 
     fn new_bucket(&self, tenant: &Tenant, name: &BucketName) -> BucketRow {
         let id = BucketId::from_bytes(self.host.random());
         let key = BucketKey::from_bytes(self.host.random());
-        let (name_key, index_key) = (NameKey::from_bytes(self.host.random()), IndexKey::from_bytes(self.host.random()));
+        let (name_key, index_key) = (
+            NameKey::from_bytes(self.host.random()),
+            IndexKey::from_bytes(self.host.random()),
+        );
         let own = under_bucket(id, 1, id.into());
-        let sealed_name = seal::seal_value(&tenant.meta_key, &name_context(id), self.host.random(), name.as_str().as_bytes());
+        let sealed_name = seal::seal_value(
+            &tenant.meta_key,
+            &name_context(id),
+            self.host.random(),
+            name.as_str().as_bytes(),
+        );
         BucketRow {
             id,
             created: self.host.now(),
             policy: self.config.site_policy,
             key_version: 1,
-            key: *seal::wrap(&tenant.key, &key, &under_tenant(tenant.id, tenant.key_version, id.into()), self.host.random()).as_bytes(),
+            key: *seal::wrap(
+                &tenant.key,
+                &key,
+                &under_tenant(tenant.id, tenant.key_version, id.into()),
+                self.host.random(),
+            )
+            .as_bytes(),
             name_key: *seal::wrap(&key, &name_key, &own, self.host.random()).as_bytes(),
             index_key: *seal::wrap(&key, &index_key, &own, self.host.random()).as_bytes(),
             sealed_name,
@@ -123,7 +168,10 @@ impl Vault {
         let mut rows = Vec::new();
         let mut range = KeyRange::prefix(&bucket::prefix(tenant.id));
         loop {
-            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
+            let page = self
+                .engine
+                .scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending)
+                .await?;
             let more = page.len() == SCAN_ROWS_MAX;
             for (key, row) in page {
                 rows.push(BucketRow::decode(&row.value)?);
@@ -138,11 +186,17 @@ impl Vault {
     /// The tenant's buckets, by name.
     pub async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketFacts>, VaultError> {
         let secrets = self.secrets()?;
-        let (who, tenant) = self.admit_tenant(&secrets, caller, Action::ListBuckets, "").await?;
+        let (who, tenant) = self
+            .admit_tenant(&secrets, caller, Action::ListBuckets, "")
+            .await?;
         let mut found = Vec::new();
         for row in self.bucket_rows(&tenant).await? {
             let name = name_of(&tenant, &row)?;
-            found.push(BucketFacts { id: row.id, name, created: row.created });
+            found.push(BucketFacts {
+                id: row.id,
+                name,
+                created: row.created,
+            });
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         let mut fields = self.fields_of(Kind::List, &who, "ListBuckets");
@@ -153,15 +207,32 @@ impl Vault {
     }
 
     /// The bucket, if the caller may know of it.
-    pub async fn head_bucket(&self, caller: Caller, name: &BucketName) -> Result<BucketFacts, VaultError> {
+    pub async fn head_bucket(
+        &self,
+        caller: Caller,
+        name: &BucketName,
+    ) -> Result<BucketFacts, VaultError> {
         let secrets = self.secrets()?;
-        let Admitted { who, bucket, .. } = self.admit(&secrets, caller, Action::HeadBucket, name).await?;
+        let Admitted { who, bucket, .. } = self
+            .admit(&secrets, caller, Action::HeadBucket, name)
+            .await?;
         let fields = self.bucket_fields(Kind::List, &who, "HeadBucket", name, bucket.id);
         self.note(self.entry_for(&who.tenant, &fields)).await?;
-        Ok(BucketFacts { id: bucket.id, name: name.clone(), created: bucket.created })
+        Ok(BucketFacts {
+            id: bucket.id,
+            name: name.clone(),
+            created: bucket.created,
+        })
     }
 
-    fn bucket_fields(&self, kind: Kind, who: &Who, operation: &str, name: &BucketName, id: BucketId) -> Fields {
+    fn bucket_fields(
+        &self,
+        kind: Kind,
+        who: &Who,
+        operation: &str,
+        name: &BucketName,
+        id: BucketId,
+    ) -> Fields {
         let mut fields = self.fields_of(kind, who, operation);
         fields.resource = Some(name.as_str().to_owned());
         fields.bucket = Some(id);
@@ -170,16 +241,28 @@ impl Vault {
     }
 
     /// Takes an empty bucket away. `also` are the mutations with which the store sweeps what is left of it.
-    pub async fn delete_bucket(&self, caller: Caller, name: &BucketName, also: impl FnOnce(BucketId) -> Vec<Mutation> + Send) -> Result<(), VaultError> {
+    pub async fn delete_bucket(
+        &self,
+        caller: Caller,
+        name: &BucketName,
+        also: impl FnOnce(BucketId) -> Vec<Mutation> + Send,
+    ) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
-        let Admitted { who, bucket, .. } = self.admit(&secrets, caller, Action::DeleteBucket, name).await?;
+        let Admitted { who, bucket, .. } = self
+            .admit(&secrets, caller, Action::DeleteBucket, name)
+            .await?;
         let objects = [b"O".as_slice(), bucket.id.as_bytes()].concat();
         let fields = self.bucket_fields(Kind::Delete, &who, "DeleteBucket", name, bucket.id);
-        let mut mutations = vec![Mutation::Delete { key: bucket.row_key.clone() }];
+        let mut mutations = vec![Mutation::Delete {
+            key: bucket.row_key.clone(),
+        }];
         mutations.extend(also(bucket.id));
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
-            preconditions: vec![stands(&bucket), Precondition::Empty(KeyRange::prefix(&objects))],
+            preconditions: vec![
+                stands(&bucket),
+                Precondition::Empty(KeyRange::prefix(&objects)),
+            ],
             mutations,
             entries: vec![self.entry_for(&who.tenant, &fields)],
         };
@@ -190,9 +273,11 @@ impl Vault {
         match outcome {
             Outcome::Committed(_) => Ok(()),
             Outcome::Conflict { which: 1 } => {
-                let mut fields = self.bucket_fields(Kind::Deny, &who, "DeleteBucket", name, bucket.id);
+                let mut fields =
+                    self.bucket_fields(Kind::Deny, &who, "DeleteBucket", name, bucket.id);
                 fields.decision = Some("BucketNotEmpty".into());
-                self.record_later(self.entry_for(&who.tenant, &fields)).await;
+                self.record_later(self.entry_for(&who.tenant, &fields))
+                    .await;
                 Err(VaultError::NotEmpty)
             }
             other => Err(VaultError::from_outcome(other)),

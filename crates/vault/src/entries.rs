@@ -49,7 +49,12 @@ fn seal_entry(host: &Host, owner: [u8; 16], key: &LedgerKey, fields: &Fields) ->
     let commitment = fields.commit(&entry_key);
     let opening = fields.opening(&entry_key);
     let mut sealed = owner.to_vec();
-    sealed.extend(seal::seal_value(key, &opening_context(&owner), host.random(), &opening));
+    sealed.extend(seal::seal_value(
+        key,
+        &opening_context(&owner),
+        host.random(),
+        &opening,
+    ));
     Entry::prepare(commitment, sealed)
 }
 
@@ -79,7 +84,12 @@ impl Vault {
 
     /// An entry that the tenant can open.
     pub(crate) fn entry_for(&self, tenant: &Tenant, fields: &Fields) -> Entry {
-        seal_entry(&self.host, *tenant.id.as_bytes(), &tenant.ledger_key, fields)
+        seal_entry(
+            &self.host,
+            *tenant.id.as_bytes(),
+            &tenant.ledger_key,
+            fields,
+        )
     }
 
     /// An entry about the cloud itself, or about somebody who is not known.
@@ -89,7 +99,10 @@ impl Vault {
 
     /// Makes one entry durable and gives the receipt.
     pub(crate) async fn record(&self, entry: Entry) -> Result<Receipt, VaultError> {
-        let outcome = self.engine.commit(only_entries(&self.host, vec![entry])).await;
+        let outcome = self
+            .engine
+            .commit(only_entries(&self.host, vec![entry]))
+            .await;
         let Outcome::Committed(committed) = outcome else {
             return Err(VaultError::from_outcome(outcome));
         };
@@ -106,22 +119,38 @@ impl Vault {
     /// none is ever dropped while the node lives.
     pub(crate) async fn record_later(&self, entry: Entry) {
         if self.later.send(entry).await.is_err() {
-            tracing::error!("the queue of ledger entries is closed; one entry that nobody waits for was not written");
+            tracing::error!(
+                "the queue of ledger entries is closed; one entry that nobody waits for was not written"
+            );
         }
     }
 
     /// An act of the node itself: a site lost or back, a repair. Durable when this returns.
-    pub async fn record_act(&self, kind: Kind, operation: &str, reason: String) -> Result<u64, VaultError> {
+    pub async fn record_act(
+        &self,
+        kind: Kind,
+        operation: &str,
+        reason: String,
+    ) -> Result<u64, VaultError> {
         let secrets = self.secrets()?;
         let mut fields = self.fields(kind);
         fields.operation = Some(operation.to_owned());
         fields.reason = Some(reason);
-        Ok(self.record(self.entry_of_cloud(&secrets, &fields)).await?.index())
+        Ok(self
+            .record(self.entry_of_cloud(&secrets, &fields))
+            .await?
+            .index())
     }
 
     /// The key that opens an opening of `owner`.
-    pub(crate) async fn open_opening(&self, secrets: &Secrets, sealed: &[u8]) -> Result<Fields, VaultError> {
-        let (owner, sealed) = sealed.split_first_chunk::<16>().ok_or(words::wire::WireError::Short)?;
+    pub(crate) async fn open_opening(
+        &self,
+        secrets: &Secrets,
+        sealed: &[u8],
+    ) -> Result<Fields, VaultError> {
+        let (owner, sealed) = sealed
+            .split_first_chunk::<16>()
+            .ok_or(words::wire::WireError::Short)?;
         let context = opening_context(owner);
         let plain = if *owner == CLOUD {
             seal::open_value(&secrets.cloud_ledger_key, &context, sealed)?
@@ -129,22 +158,32 @@ impl Vault {
             let tenant = self.tenant(secrets, TenantId::from_bytes(*owner)).await?;
             seal::open_value(&tenant.ledger_key, &context, sealed)?
         };
-        let (fields, _) = Fields::from_opening(&plain).map_err(|e| VaultError::Ledger(e.to_string()))?;
+        let (fields, _) =
+            Fields::from_opening(&plain).map_err(|e| VaultError::Ledger(e.to_string()))?;
         Ok(fields)
     }
 }
 
 fn only_entries(host: &Host, entries: Vec<Entry>) -> Commit {
-    Commit { op: OpId::from_bytes(host.random()), preconditions: Vec::new(), mutations: Vec::new(), entries }
+    Commit {
+        op: OpId::from_bytes(host.random()),
+        preconditions: Vec::new(),
+        mutations: Vec::new(),
+        entries,
+    }
 }
 
 /// Commits what is queued, many entries at a time.
 pub async fn commit_later(engine: Arc<dyn Engine>, host: Host, mut queue: mpsc::Receiver<Entry>) {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, LATER_BATCH).await > 0 {
-        let outcome = engine.commit(only_entries(&host, std::mem::take(&mut waiting))).await;
+        let outcome = engine
+            .commit(only_entries(&host, std::mem::take(&mut waiting)))
+            .await;
         if !matches!(outcome, Outcome::Committed(_)) {
-            tracing::error!("ledger entries that nobody waits for were not written: the catalog takes no commits");
+            tracing::error!(
+                "ledger entries that nobody waits for were not written: the catalog takes no commits"
+            );
         }
     }
 }

@@ -48,15 +48,33 @@ pub(crate) const fn root_site(cloud: CloudId, site: SiteId, version: u32) -> Wra
 }
 
 pub(crate) const fn site_ledger(site: SiteId) -> WrapContext {
-    WrapContext { parent: KeyId::site(site), parent_version: SITE_KEY_VERSION, child: KeyId::site(site), child_version: 1 }
+    WrapContext {
+        parent: KeyId::site(site),
+        parent_version: SITE_KEY_VERSION,
+        child: KeyId::site(site),
+        child_version: 1,
+    }
 }
 
 /// Makes the keys of both sites and of the ledger, wrapped under the root and under each site.
-pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], log_name: &str, transcript: &str) -> Result<Founded, VaultError> {
+pub fn found(
+    host: &Host,
+    cloud: CloudId,
+    root: &RootSecret,
+    charter: [u8; 32],
+    log_name: &str,
+    transcript: &str,
+) -> Result<Founded, VaultError> {
     let root = RootKey::from_bytes(*root.expose());
     let keys = SiteId::BOTH.map(|_| SiteKey::from_bytes(host.random()));
     let wrapped = SiteId::BOTH.map(|site| {
-        *seal::wrap(&root, &keys[site.index()], &root_site(cloud, site, SITE_KEY_VERSION), host.random()).as_bytes()
+        *seal::wrap(
+            &root,
+            &keys[site.index()],
+            &root_site(cloud, site, SITE_KEY_VERSION),
+            host.random(),
+        )
+        .as_bytes()
     });
     let founded = host.now();
     let headers = SiteId::BOTH.map(|site| SiteHeader {
@@ -68,19 +86,36 @@ pub fn found(host: &Host, cloud: CloudId, root: &RootSecret, charter: [u8; 32], 
         other_key: wrapped[site.other().index()],
         charter,
     });
-    let log_keys = LogKeys::generate(log_name, host).map_err(|e| VaultError::Ledger(e.to_string()))?;
+    let log_keys =
+        LogKeys::generate(log_name, host).map_err(|e| VaultError::Ledger(e.to_string()))?;
     let ledger_key = LedgerKey::from_bytes(host.random());
     let entry = founding_entry(host, &ledger_key, cloud, transcript);
     let mut rows = Vec::new();
     for site in SiteId::BOTH {
         let key = &keys[site.index()];
         let meta: MetaKey = key.derive();
-        let sealed = seal::seal_value(&meta, &log_keys_context(site), host.random(), &log_keys.to_bytes());
-        rows.push(Mutation::Put { key: log_keys_row(site), value: sealed.into() });
+        let sealed = seal::seal_value(
+            &meta,
+            &log_keys_context(site),
+            host.random(),
+            &log_keys.to_bytes(),
+        );
+        rows.push(Mutation::Put {
+            key: log_keys_row(site),
+            value: sealed.into(),
+        });
         let wrapped = seal::wrap(key, &ledger_key, &site_ledger(site), host.random());
-        rows.push(Mutation::Put { key: ledger_key_row(site), value: wrapped.as_bytes().to_vec().into() });
+        rows.push(Mutation::Put {
+            key: ledger_key_row(site),
+            value: wrapped.as_bytes().to_vec().into(),
+        });
     }
-    Ok(Founded { headers, rows, entry, verifier_keys: log_keys.verifier().to_text() })
+    Ok(Founded {
+        headers,
+        rows,
+        entry,
+        verifier_keys: log_keys.verifier().to_text(),
+    })
 }
 
 fn founding_entry(host: &Host, key: &LedgerKey, cloud: CloudId, transcript: &str) -> Entry {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use words::{BucketId, VersionId};
 
 /// What a read finds.
+#[allow(clippy::large_enum_variant)] // lives for one match; a box would be an allocation for every read
 pub enum ReadOutcome {
     /// The object, with its key.
     Found(ReadGrant),
@@ -187,7 +188,10 @@ impl DeleteGrant {
 }
 
 pub fn kek(bucket: &Bucket) -> Kek {
-    Kek { id: bucket.id.into(), version: bucket.key_version }
+    Kek {
+        id: bucket.id.into(),
+        version: bucket.key_version,
+    }
 }
 
 pub fn stands(bucket: &Bucket) -> Precondition {

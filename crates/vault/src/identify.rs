@@ -2,7 +2,9 @@
 
 use crate::Vault;
 use crate::secrets::{Known, Secrets};
-use authn::{AuthnError, Caller, ChunkSignatures, PayloadHash, Presented, RequestHead, SigningKey, Verified};
+use authn::{
+    AuthnError, Caller, ChunkSignatures, PayloadHash, Presented, RequestHead, SigningKey, Verified,
+};
 use ledger::Kind;
 use std::sync::Arc;
 
@@ -33,7 +35,9 @@ impl Vault {
     /// Checks who signed the request. A refusal is on its way to the ledger when this returns.
     pub async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal> {
         let Ok(secrets) = self.secrets() else {
-            return Err(unavailable("the node is sealed; it opens when a quorum of the parties has given its shares"));
+            return Err(unavailable(
+                "the node is sealed; it opens when a quorum of the parties has given its shares",
+            ));
         };
         let presented = match authn::present(head) {
             Ok(presented) => presented,
@@ -42,15 +46,32 @@ impl Vault {
         let name = presented.access_key().clone();
         let known = match self.known(&secrets, &name).await {
             Ok(Some(known)) => known,
-            Ok(None) => return Err(self.refuse(&secrets, head, Some(name.as_str()), &AuthnError::UnknownAccessKey).await),
+            Ok(None) => {
+                return Err(self
+                    .refuse(
+                        &secrets,
+                        head,
+                        Some(name.as_str()),
+                        &AuthnError::UnknownAccessKey,
+                    )
+                    .await);
+            }
             Err(error) => {
                 tracing::error!(%error, "a credential could not be read");
-                return Err(unavailable("the credential could not be read; nothing was done, try again"));
+                return Err(unavailable(
+                    "the credential could not be read; nothing was done, try again",
+                ));
             }
         };
         match self.check(presented, &known) {
-            Ok(verified) => Ok(Identified { caller: verified.caller, payload: verified.payload, chunks: verified.chunks }),
-            Err(error) => Err(self.refuse(&secrets, head, Some(name.as_str()), &error).await),
+            Ok(verified) => Ok(Identified {
+                caller: verified.caller,
+                payload: verified.payload,
+                chunks: verified.chunks,
+            }),
+            Err(error) => Err(self
+                .refuse(&secrets, head, Some(name.as_str()), &error)
+                .await),
         }
     }
 
@@ -59,7 +80,9 @@ impl Vault {
         presented.admit(now, &self.config.region)?;
         let date = presented.date();
         let cached = known.signing.read().ok().and_then(|key| key.clone());
-        let key = match cached.filter(|key| key.date() == date && key.region() == self.config.region) {
+        let key = match cached
+            .filter(|key| key.date() == date && key.region() == self.config.region)
+        {
             Some(key) => key,
             None => {
                 let key = Arc::new(SigningKey::derive(&known.secret, date, &self.config.region));
@@ -72,18 +95,35 @@ impl Vault {
         authn::verify_with(presented, &key, known.credential, now)
     }
 
-    async fn refuse(&self, secrets: &Secrets, head: &RequestHead<'_>, actor: Option<&str>, error: &AuthnError) -> Refusal {
+    async fn refuse(
+        &self,
+        secrets: &Secrets,
+        head: &RequestHead<'_>,
+        actor: Option<&str>,
+        error: &AuthnError,
+    ) -> Refusal {
         let answer = error.answer(&self.config.region);
         let mut fields = self.fields(Kind::Refuse);
         fields.actor = actor.map(str::to_owned);
         fields.operation = Some(head.method.chars().take(16).collect());
         fields.resource = Some(head.raw_path.chars().take(1024).collect());
         fields.reason = Some(answer.code.to_string());
-        self.record_later(self.entry_of_cloud(secrets, &fields)).await;
-        Refusal { code: answer.code, status: answer.status, message: answer.message, region: answer.region }
+        self.record_later(self.entry_of_cloud(secrets, &fields))
+            .await;
+        Refusal {
+            code: answer.code,
+            status: answer.status,
+            message: answer.message,
+            region: answer.region,
+        }
     }
 }
 
 fn unavailable(message: &str) -> Refusal {
-    Refusal { code: "ServiceUnavailable", status: 503, message: message.to_owned(), region: None }
+    Refusal {
+        code: "ServiceUnavailable",
+        status: 503,
+        message: message.to_owned(),
+        region: None,
+    }
 }

@@ -21,7 +21,10 @@ pub struct EntryShown {
 /// Name and value of what an entry says, for showing.
 #[must_use]
 pub fn shown_fields(fields: &Fields) -> Vec<(&'static str, String)> {
-    let mut shown = vec![("kind", fields.kind.to_string()), ("time", fields.time.0.to_string())];
+    let mut shown = vec![
+        ("kind", fields.kind.to_string()),
+        ("time", fields.time.0.to_string()),
+    ];
     let texts = [
         ("node", &fields.node),
         ("actor", &fields.actor),
@@ -31,22 +34,44 @@ pub fn shown_fields(fields: &Fields) -> Vec<(&'static str, String)> {
         ("decision", &fields.decision),
         ("reason", &fields.reason),
     ];
-    shown.extend(texts.into_iter().filter_map(|(name, text)| text.clone().map(|text| (name, text))));
+    shown.extend(
+        texts
+            .into_iter()
+            .filter_map(|(name, text)| text.clone().map(|text| (name, text))),
+    );
     shown.extend(fields.tenant.map(|id| ("tenant", id.to_string())));
     shown.extend(fields.bucket.map(|id| ("bucket", id.to_string())));
     shown.extend(fields.version.map(|id| ("version", id.to_string())));
-    let numbers = [("bytes", fields.bytes), ("rows", fields.rows), ("link", fields.link)];
-    shown.extend(numbers.into_iter().filter_map(|(name, n)| n.map(|n| (name, n.to_string()))));
+    let numbers = [
+        ("bytes", fields.bytes),
+        ("rows", fields.rows),
+        ("link", fields.link),
+    ];
+    shown.extend(
+        numbers
+            .into_iter()
+            .filter_map(|(name, n)| n.map(|n| (name, n.to_string()))),
+    );
     if let Some(ranges) = &fields.ranges {
-        let text: Vec<String> = ranges.iter().map(|(offset, length)| format!("{offset}+{length}")).collect();
+        let text: Vec<String> = ranges
+            .iter()
+            .map(|(offset, length)| format!("{offset}+{length}"))
+            .collect();
         shown.push(("ranges", text.join(" ")));
     }
     if let Some(sites) = &fields.sites {
         let text: Vec<String> = sites.iter().map(ToString::to_string).collect();
         shown.push(("sites", text.join(" ")));
     }
-    let digests = [("policy_digest", fields.policy_digest), ("request_digest", fields.request_digest)];
-    shown.extend(digests.into_iter().filter_map(|(name, d)| d.map(|d| (name, words::hex::encode(&d)))));
+    let digests = [
+        ("policy_digest", fields.policy_digest),
+        ("request_digest", fields.request_digest),
+    ];
+    shown.extend(
+        digests
+            .into_iter()
+            .filter_map(|(name, d)| d.map(|d| (name, words::hex::encode(&d)))),
+    );
     shown
 }
 
@@ -60,7 +85,8 @@ impl Vault {
     /// The writer of the published log in a site's folder.
     pub fn publisher(&self, folder: &Path) -> Result<Publisher, VaultError> {
         let secrets = self.secrets()?;
-        let keys = ledger::LogKeys::from_bytes(&secrets.log_keys.to_bytes()).map_err(|e| VaultError::Ledger(e.to_string()))?;
+        let keys = ledger::LogKeys::from_bytes(&secrets.log_keys.to_bytes())
+            .map_err(|e| VaultError::Ledger(e.to_string()))?;
         Publisher::open(folder, Arc::new(keys)).map_err(|e| VaultError::Ledger(e.to_string()))
     }
 
@@ -71,20 +97,30 @@ impl Vault {
 
     /// Leaves from `first` on, at most a page. Needs no key.
     pub async fn leaves(&self, first: u64) -> Result<Vec<Leaf>, VaultError> {
-        let rows = self.engine.scan(from_index(first), SCAN_ROWS_MAX, Order::Ascending).await?;
+        let rows = self
+            .engine
+            .scan(from_index(first), SCAN_ROWS_MAX, Order::Ascending)
+            .await?;
         let mut leaves = Vec::with_capacity(rows.len());
         for (expected, (key, row)) in (first..).zip(rows) {
             if key != ledger::row_key(expected) {
-                return Err(VaultError::Ledger(format!("entry {expected} is missing from the catalog")));
+                return Err(VaultError::Ledger(format!(
+                    "entry {expected} is missing from the catalog"
+                )));
             }
-            let (leaf, _) = ledger::record::row::decode(&row.value).map_err(|e| VaultError::Ledger(e.to_string()))?;
+            let (leaf, _) = ledger::record::row::decode(&row.value)
+                .map_err(|e| VaultError::Ledger(e.to_string()))?;
             leaves.push(leaf);
         }
         Ok(leaves)
     }
 
     /// The last entries, newest first, opened. `before` is the index to go on from.
-    pub async fn last_entries(&self, before: Option<u64>, count: usize) -> Result<Vec<EntryShown>, VaultError> {
+    pub async fn last_entries(
+        &self,
+        before: Option<u64>,
+        count: usize,
+    ) -> Result<Vec<EntryShown>, VaultError> {
         let secrets = self.secrets()?;
         let mut range = KeyRange::prefix(b"L");
         if let Some(before) = before {
@@ -92,9 +128,13 @@ impl Vault {
         }
         let mut shown = Vec::new();
         for (key, row) in self.engine.scan(range, count, Order::Descending).await? {
-            let index = key.get(1..9).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
+            let index = key
+                .get(1..9)
+                .and_then(|b| b.try_into().ok())
+                .map(u64::from_be_bytes);
             let index = index.ok_or(words::wire::WireError::Short)?;
-            let (_, opening) = ledger::record::row::decode(&row.value).map_err(|e| VaultError::Ledger(e.to_string()))?;
+            let (_, opening) = ledger::record::row::decode(&row.value)
+                .map_err(|e| VaultError::Ledger(e.to_string()))?;
             let fields = self.open_opening(&secrets, opening).await.ok();
             shown.push(EntryShown { index, fields });
         }

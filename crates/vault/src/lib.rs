@@ -28,9 +28,9 @@ pub use buckets::BucketFacts;
 pub use error::VaultError;
 pub use found::{Founded, found};
 pub use grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
-pub use policy::Action;
 pub use identify::{Identified, Refusal};
 pub use journal::{EntryShown, shown_fields};
+pub use policy::Action;
 pub use record::bucket::SitePolicy;
 pub use settle::{Close, Settled, WriteFacts};
 pub use unseal::UnsealStep;
@@ -66,11 +66,26 @@ pub struct Vault {
 impl Vault {
     /// A sealed vault over the catalog's engine. Must be called inside a tokio runtime: entries that nobody
     /// waits for are committed by a task.
-    pub fn new(host: Host, engine: Arc<dyn Engine>, config: VaultConfig) -> Result<Arc<Self>, VaultError> {
+    pub fn new(
+        host: Host,
+        engine: Arc<dyn Engine>,
+        config: VaultConfig,
+    ) -> Result<Arc<Self>, VaultError> {
         let policies = Policies::embedded().map_err(|e| VaultError::Policy(e.to_string()))?;
         let (later, queue) = mpsc::channel(entries::LATER_MAX);
-        tokio::spawn(entries::commit_later(Arc::clone(&engine), host.clone(), queue));
-        Ok(Arc::new(Self { host, engine, policies, config, open: RwLock::new(None), later }))
+        tokio::spawn(entries::commit_later(
+            Arc::clone(&engine),
+            host.clone(),
+            queue,
+        ));
+        Ok(Arc::new(Self {
+            host,
+            engine,
+            policies,
+            config,
+            open: RwLock::new(None),
+            later,
+        }))
     }
 
     /// Whether the vault can release nothing.

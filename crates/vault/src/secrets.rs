@@ -8,7 +8,10 @@ use crate::record::{access_key, bucket, tenant};
 use crate::{SitePolicy, Vault};
 use authn::{Credential, SecretKey, SigningKey};
 use quick_cache::sync::Cache;
-use seal::{BucketKey, Derives, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, SiteKey, TenantKey, WrapContext, Wrapped};
+use seal::{
+    BucketKey, Derives, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, SiteKey, TenantKey,
+    WrapContext, Wrapped,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use words::{AccessKeyId, BucketId, BucketName, SiteId, TenantId, UnixMillis};
@@ -63,7 +66,12 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    pub fn new(site_keys: [Option<SiteKey>; 2], site_key_version: u32, log_keys: ledger::LogKeys, cloud_ledger_key: LedgerKey) -> Self {
+    pub fn new(
+        site_keys: [Option<SiteKey>; 2],
+        site_key_version: u32,
+        log_keys: ledger::LogKeys,
+        cloud_ledger_key: LedgerKey,
+    ) -> Self {
         Self {
             site_keys,
             site_key_version,
@@ -87,7 +95,11 @@ impl Secrets {
     fn open_tenant(&self, id: TenantId, row: TenantRow) -> Result<Tenant, VaultError> {
         let (site, site_key) = self.site_key()?;
         let context = site_tenant(site, self.site_key_version, id, row.key_version);
-        let key: TenantKey = seal::unwrap(site_key, &Wrapped::from_bytes(row.key_by_site[site.index()]), &context)?;
+        let key: TenantKey = seal::unwrap(
+            site_key,
+            &Wrapped::from_bytes(row.key_by_site[site.index()]),
+            &context,
+        )?;
         let own = under_tenant(id, row.key_version, id.into());
         let name_key = seal::unwrap(&key, &Wrapped::from_bytes(row.name_key), &own)?;
         let ledger_key = seal::unwrap(&key, &Wrapped::from_bytes(row.ledger_key), &own)?;
@@ -103,7 +115,13 @@ impl Secrets {
         })
     }
 
-    pub fn open_bucket(tenant: &Tenant, name: &BucketName, row_key: Vec<u8>, row_version: u64, row: &BucketRow) -> Result<Bucket, VaultError> {
+    pub fn open_bucket(
+        tenant: &Tenant,
+        name: &BucketName,
+        row_key: Vec<u8>,
+        row_version: u64,
+        row: &BucketRow,
+    ) -> Result<Bucket, VaultError> {
         let context = under_tenant(tenant.id, tenant.key_version, row.id.into());
         let key: BucketKey = seal::unwrap(&tenant.key, &Wrapped::from_bytes(row.key), &context)?;
         let own = under_bucket(row.id, row.key_version, row.id.into());
@@ -126,7 +144,12 @@ impl Secrets {
 }
 
 /// The context of a tenant's key under a site's.
-pub const fn site_tenant(site: SiteId, site_version: u32, tenant: TenantId, version: u32) -> WrapContext {
+pub const fn site_tenant(
+    site: SiteId,
+    site_version: u32,
+    tenant: TenantId,
+    version: u32,
+) -> WrapContext {
     WrapContext {
         parent: KeyId::site(site),
         parent_version: site_version,
@@ -137,18 +160,37 @@ pub const fn site_tenant(site: SiteId, site_version: u32, tenant: TenantId, vers
 
 /// The context of a key under a tenant's.
 pub const fn under_tenant(tenant: TenantId, version: u32, child: KeyId) -> WrapContext {
-    WrapContext { parent: KeyId::from_bytes(*tenant.as_bytes()), parent_version: version, child, child_version: 1 }
+    WrapContext {
+        parent: KeyId::from_bytes(*tenant.as_bytes()),
+        parent_version: version,
+        child,
+        child_version: 1,
+    }
 }
 
 /// The context of a key under a bucket's.
 pub const fn under_bucket(bucket: BucketId, version: u32, child: KeyId) -> WrapContext {
-    WrapContext { parent: KeyId::from_bytes(*bucket.as_bytes()), parent_version: version, child, child_version: 1 }
+    WrapContext {
+        parent: KeyId::from_bytes(*bucket.as_bytes()),
+        parent_version: version,
+        child,
+        child_version: 1,
+    }
 }
 
 impl Vault {
     /// The tenant with its keys, read and unwrapped at first use.
-    pub(crate) async fn tenant(&self, secrets: &Secrets, id: TenantId) -> Result<Arc<Tenant>, VaultError> {
-        if let Some(tenant) = secrets.tenants.read().ok().and_then(|all| all.get(&id).cloned()) {
+    pub(crate) async fn tenant(
+        &self,
+        secrets: &Secrets,
+        id: TenantId,
+    ) -> Result<Arc<Tenant>, VaultError> {
+        if let Some(tenant) = secrets
+            .tenants
+            .read()
+            .ok()
+            .and_then(|all| all.get(&id).cloned())
+        {
             return Ok(tenant);
         }
         let row = self.engine.get(&tenant::key(id)).await?;
@@ -161,7 +203,11 @@ impl Vault {
     }
 
     /// The credential with its secret; `None` if there is none of that name.
-    pub(crate) async fn known(&self, secrets: &Secrets, id: &AccessKeyId) -> Result<Option<Arc<Known>>, VaultError> {
+    pub(crate) async fn known(
+        &self,
+        secrets: &Secrets,
+        id: &AccessKeyId,
+    ) -> Result<Option<Arc<Known>>, VaultError> {
         if let Some(known) = secrets.known.get(id) {
             return Ok(Some(known));
         }
@@ -170,30 +216,53 @@ impl Vault {
         };
         let row = access_key::AccessKeyRow::decode(&row.value)?;
         let tenant = self.tenant(secrets, row.tenant).await?;
-        let secret = seal::open_value(&tenant.meta_key, &crate::admin::secret_context(id), &row.sealed_secret)?;
-        let secret = String::from_utf8(secret.to_vec()).map_err(|_| words::wire::WireError::Field("secret"))?;
+        let secret = seal::open_value(
+            &tenant.meta_key,
+            &crate::admin::secret_context(id),
+            &row.sealed_secret,
+        )?;
+        let secret = String::from_utf8(secret.to_vec())
+            .map_err(|_| words::wire::WireError::Field("secret"))?;
         let credential = Credential {
             tenant: row.tenant,
             suspended: row.suspended || tenant.suspended,
             not_after: row.expires,
         };
-        let known = Arc::new(Known { credential, secret: SecretKey::new(secret), signing: RwLock::new(None) });
+        let known = Arc::new(Known {
+            credential,
+            secret: SecretKey::new(secret),
+            signing: RwLock::new(None),
+        });
         secrets.known.insert(id.clone(), Arc::clone(&known));
         Ok(Some(known))
     }
 
     /// The bucket with its keys; `None` if the tenant has none of that name.
-    pub(crate) async fn bucket(&self, secrets: &Secrets, owner: TenantId, name: &BucketName) -> Result<Option<Arc<Bucket>>, VaultError> {
+    pub(crate) async fn bucket(
+        &self,
+        secrets: &Secrets,
+        owner: TenantId,
+        name: &BucketName,
+    ) -> Result<Option<Arc<Bucket>>, VaultError> {
         let cached = (owner, name.clone());
         if let Some(bucket) = secrets.buckets.get(&cached) {
             return Ok(Some(bucket));
         }
         let tenant = self.tenant(secrets, owner).await?;
-        let row_key = bucket::key(owner, &seal::name_hash(&tenant.name_key, name.as_str().as_bytes()));
+        let row_key = bucket::key(
+            owner,
+            &seal::name_hash(&tenant.name_key, name.as_str().as_bytes()),
+        );
         let Some(row) = self.engine.get(&row_key).await? else {
             return Ok(None);
         };
-        let bucket = Arc::new(Secrets::open_bucket(&tenant, name, row_key, row.version, &BucketRow::decode(&row.value)?)?);
+        let bucket = Arc::new(Secrets::open_bucket(
+            &tenant,
+            name,
+            row_key,
+            row.version,
+            &BucketRow::decode(&row.value)?,
+        )?);
         secrets.buckets.insert(cached, Arc::clone(&bucket));
         Ok(Some(bucket))
     }

@@ -45,9 +45,20 @@ impl Vault {
     /// A policy that changed or a permit that ended while the bytes came in wins over the write.
     fn still_holds(&self, secrets: &Secrets, who: &Who, permit: &Permit) -> Result<(), VaultError> {
         let now = self.host.now();
-        let credential = words::AccessKeyId::parse(&who.access_key).ok().and_then(|id| secrets.known.get(&id));
-        let stopped = credential.is_some_and(|known| known.credential.suspended || known.credential.not_after.is_some_and(|end| end <= now));
-        if stopped || permit.policy_digest() != self.policies.digest() || permit.at().plus(PERMIT_MS_MAX) < now { Err(VaultError::Denied) } else { Ok(()) }
+        let credential = words::AccessKeyId::parse(&who.access_key)
+            .ok()
+            .and_then(|id| secrets.known.get(&id));
+        let stopped = credential.is_some_and(|known| {
+            known.credential.suspended || known.credential.not_after.is_some_and(|end| end <= now)
+        });
+        if stopped
+            || permit.policy_digest() != self.policies.digest()
+            || permit.at().plus(PERMIT_MS_MAX) < now
+        {
+            Err(VaultError::Denied)
+        } else {
+            Ok(())
+        }
     }
 
     fn resource(bucket: &Bucket, name: &words::ObjectKey) -> String {
@@ -56,7 +67,12 @@ impl Vault {
 
     /// The entry and the index delta of an object that is about to be committed. Borrowed, so that a commit
     /// that lost a race can be settled again.
-    pub fn settle_write(&self, grant: &WriteGrant, operation: &str, facts: &WriteFacts) -> Result<Settled, VaultError> {
+    pub fn settle_write(
+        &self,
+        grant: &WriteGrant,
+        operation: &str,
+        facts: &WriteFacts,
+    ) -> Result<Settled, VaultError> {
         let secrets = self.secrets()?;
         self.still_holds(&secrets, &grant.who, &grant.permit)?;
         let mut fields = self.fields_of(Kind::Write, &grant.who, operation);
@@ -69,12 +85,27 @@ impl Vault {
         fields.decision = Some("permit".into());
         let entry = self.entry_for(&grant.who.tenant, &fields);
         Self::changed(&secrets, &grant.bucket);
-        let index = names::put_delta(&grant.bucket.index_key, grant.bucket.id, &grant.name, &facts.name, self.host.random());
-        Ok(Settled { entry, index: Some(index) })
+        let index = names::put_delta(
+            &grant.bucket.index_key,
+            grant.bucket.id,
+            &grant.name,
+            &facts.name,
+            self.host.random(),
+        );
+        Ok(Settled {
+            entry,
+            index: Some(index),
+        })
     }
 
     /// The entry of a step that does not change the index: an upload begun, a part arrived, an upload aborted.
-    pub fn settle_step(&self, grant: &WriteGrant, operation: &str, bytes: u64, sites: &[SiteId]) -> Result<Settled, VaultError> {
+    pub fn settle_step(
+        &self,
+        grant: &WriteGrant,
+        operation: &str,
+        bytes: u64,
+        sites: &[SiteId],
+    ) -> Result<Settled, VaultError> {
         let secrets = self.secrets()?;
         self.still_holds(&secrets, &grant.who, &grant.permit)?;
         let mut fields = self.fields_of(Kind::Write, &grant.who, operation);
@@ -84,7 +115,10 @@ impl Vault {
         fields.bytes = Some(bytes);
         fields.sites = Some(sites.to_vec());
         fields.decision = Some("permit".into());
-        Ok(Settled { entry: self.entry_for(&grant.who.tenant, &fields), index: None })
+        Ok(Settled {
+            entry: self.entry_for(&grant.who.tenant, &fields),
+            index: None,
+        })
     }
 
     /// The entry and the index delta of a deletion. `existed` is false for a name that was not there.
@@ -94,29 +128,53 @@ impl Vault {
         let mut fields = self.fields_of(Kind::Delete, &grant.who, "DeleteObject");
         fields.resource = Some(Self::resource(&grant.bucket, &grant.name));
         fields.bucket = Some(grant.bucket.id);
-        fields.decision = Some(if existed { "permit" } else { "permit; there is no such object" }.into());
+        fields.decision = Some(
+            if existed {
+                "permit"
+            } else {
+                "permit; there is no such object"
+            }
+            .into(),
+        );
         let entry = self.entry_for(&grant.who.tenant, &fields);
         Self::changed(&secrets, &grant.bucket);
-        let index = existed.then(|| names::delete_delta(&grant.bucket.index_key, grant.bucket.id, &grant.name, self.host.random()));
+        let index = existed.then(|| {
+            names::delete_delta(
+                &grant.bucket.index_key,
+                grant.bucket.id,
+                &grant.name,
+                self.host.random(),
+            )
+        });
         Ok(Settled { entry, index })
     }
 
     /// Writes down that a write was not done after all, because a condition did not hold.
     pub async fn write_refused(&self, grant: &WriteGrant, operation: &str, why: &str) {
-        self.refused(&grant.who, &grant.bucket, &grant.name, operation, why).await;
+        self.refused(&grant.who, &grant.bucket, &grant.name, operation, why)
+            .await;
     }
 
     /// The same for a deletion.
     pub async fn delete_refused(&self, grant: &DeleteGrant, why: &str) {
-        self.refused(&grant.who, &grant.bucket, &grant.name, "DeleteObject", why).await;
+        self.refused(&grant.who, &grant.bucket, &grant.name, "DeleteObject", why)
+            .await;
     }
 
-    async fn refused(&self, who: &Who, bucket: &Bucket, name: &words::ObjectKey, operation: &str, why: &str) {
+    async fn refused(
+        &self,
+        who: &Who,
+        bucket: &Bucket,
+        name: &words::ObjectKey,
+        operation: &str,
+        why: &str,
+    ) {
         let mut fields = self.fields_of(Kind::Deny, who, operation);
         fields.resource = Some(Self::resource(bucket, name));
         fields.bucket = Some(bucket.id);
         fields.decision = Some(why.to_owned());
-        self.record_later(self.entry_for(&who.tenant, &fields)).await;
+        self.record_later(self.entry_for(&who.tenant, &fields))
+            .await;
     }
 
     /// Closes a grant with exactly what left. Nobody waits for it: until it is written the ledger says that
@@ -128,7 +186,8 @@ impl Vault {
         fields.bytes = Some(close.ranges.iter().map(|(_, length)| length).sum());
         fields.ranges = Some(close.ranges);
         fields.reason = close.broken;
-        self.record_later(self.entry_for(&grant.who.tenant, &fields)).await;
+        self.record_later(self.entry_for(&grant.who.tenant, &fields))
+            .await;
     }
 
     /// Gives up a part grant's upload key and keeps its write half.

@@ -27,37 +27,70 @@ pub enum UnsealStep {
 impl Vault {
     /// Opens the vault with the root and the header of any site folder, and writes down which parties gave
     /// their shares. The root is wiped when this returns.
-    pub async fn unseal(&self, root: RootSecret, header: &SiteHeader, parties: &[PartyName]) -> Result<(), VaultError> {
+    pub async fn unseal(
+        &self,
+        root: RootSecret,
+        header: &SiteHeader,
+        parties: &[PartyName],
+    ) -> Result<(), VaultError> {
         let root_key = RootKey::from_bytes(*root.expose());
         drop(root);
         let mut site_keys: [Option<SiteKey>; 2] = [None, None];
-        for (site, wrapped) in [(header.site, header.key), (header.site.other(), header.other_key)] {
+        for (site, wrapped) in [
+            (header.site, header.key),
+            (header.site.other(), header.other_key),
+        ] {
             let context = root_site(header.cloud, site, header.key_version);
-            site_keys[site.index()] = Some(seal::unwrap(&root_key, &Wrapped::from_bytes(wrapped), &context)?);
+            site_keys[site.index()] = Some(seal::unwrap(
+                &root_key,
+                &Wrapped::from_bytes(wrapped),
+                &context,
+            )?);
         }
         drop(root_key);
         let secrets = self.load(site_keys, header.key_version).await?;
         let mut fields = self.fields(Kind::Unseal);
         fields.operation = Some("Unseal".into());
-        fields.actor = Some(parties.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        fields.actor = Some(
+            parties
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
         let entry = self.entry_of_cloud(&secrets, &fields);
         self.note(entry).await?;
         self.install(secrets);
         Ok(())
     }
 
-    async fn load(&self, site_keys: [Option<SiteKey>; 2], version: u32) -> Result<Secrets, VaultError> {
-        let missing = || VaultError::Ledger("the catalog holds no ledger keys for this cloud".into());
+    async fn load(
+        &self,
+        site_keys: [Option<SiteKey>; 2],
+        version: u32,
+    ) -> Result<Secrets, VaultError> {
+        let missing =
+            || VaultError::Ledger("the catalog holds no ledger keys for this cloud".into());
         let mut loaded = None;
         for site in SiteId::BOTH {
-            let Some(key) = &site_keys[site.index()] else { continue };
-            let (Some(log), Some(wrapped)) = (self.engine.get(&log_keys_row(site)).await?, self.engine.get(&ledger_key_row(site)).await?) else {
+            let Some(key) = &site_keys[site.index()] else {
+                continue;
+            };
+            let (Some(log), Some(wrapped)) = (
+                self.engine.get(&log_keys_row(site)).await?,
+                self.engine.get(&ledger_key_row(site)).await?,
+            ) else {
                 continue;
             };
             let meta: MetaKey = key.derive();
             let seeds = seal::open_value(&meta, &log_keys_context(site), &log.value)?;
-            let log_keys = LogKeys::from_bytes(&seeds).map_err(|e| VaultError::Ledger(e.to_string()))?;
-            let wrapped: [u8; 104] = wrapped.value.as_ref().try_into().map_err(|_| words::wire::WireError::Short)?;
+            let log_keys =
+                LogKeys::from_bytes(&seeds).map_err(|e| VaultError::Ledger(e.to_string()))?;
+            let wrapped: [u8; 104] = wrapped
+                .value
+                .as_ref()
+                .try_into()
+                .map_err(|_| words::wire::WireError::Short)?;
             let ledger_key = seal::unwrap(key, &Wrapped::from_bytes(wrapped), &site_ledger(site))?;
             loaded = Some((log_keys, ledger_key));
             break;

@@ -12,20 +12,32 @@ use words::limits::SCAN_ROWS_MAX;
 impl Vault {
     pub(crate) fn changed(secrets: &Secrets, bucket: &Arc<Bucket>) {
         if let Ok(mut changed) = secrets.changed.lock() {
-            changed.entry(bucket.id).or_insert_with(|| Arc::clone(bucket));
+            changed
+                .entry(bucket.id)
+                .or_insert_with(|| Arc::clone(bucket));
         }
     }
 
     /// Folds the indexes of buckets that changed since the last call and are due. Gives the number folded.
     pub async fn fold_names(&self, index: &Index) -> Result<u64, VaultError> {
         let secrets = self.secrets()?;
-        let changed = secrets.changed.lock().map(|mut changed| std::mem::take(&mut *changed)).unwrap_or_default();
+        let changed = secrets
+            .changed
+            .lock()
+            .map(|mut changed| std::mem::take(&mut *changed))
+            .unwrap_or_default();
         let mut folded = 0;
         for bucket in changed.into_values() {
             let ledger = |e: names::NamesError| VaultError::Index(e.to_string());
-            let pending = index.pending(&bucket.index_key, bucket.id).await.map_err(ledger)?;
+            let pending = index
+                .pending(&bucket.index_key, bucket.id)
+                .await
+                .map_err(ledger)?;
             if pending.due || pending.full {
-                let report = index.fold(&bucket.index_key, bucket.id).await.map_err(ledger)?;
+                let report = index
+                    .fold(&bucket.index_key, bucket.id)
+                    .await
+                    .map_err(ledger)?;
                 folded += 1;
                 if !report.more {
                     continue;
@@ -43,14 +55,22 @@ impl Vault {
         let secrets = self.secrets()?;
         let mut range = KeyRange::prefix(b"B");
         loop {
-            let page = self.engine.scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending).await?;
+            let page = self
+                .engine
+                .scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending)
+                .await?;
             if page.is_empty() {
                 return Ok(());
             }
             for (key, row) in page {
                 let tenant = self.tenant(&secrets, bucket::tenant_in(&key)?).await?;
                 range = range.after(&key);
-                let opened = self.open_bucket_row(&tenant, key, row.version, &BucketRow::decode(&row.value)?)?;
+                let opened = self.open_bucket_row(
+                    &tenant,
+                    key,
+                    row.version,
+                    &BucketRow::decode(&row.value)?,
+                )?;
                 Self::changed(&secrets, &Arc::new(opened));
             }
         }

@@ -23,7 +23,10 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(kind: &'static str, message: impl ToString) -> Self {
-        Self { kind, message: message.to_string() }
+        Self {
+            kind,
+            message: message.to_string(),
+        }
     }
 }
 
@@ -48,7 +51,11 @@ pub struct Progress(mpsc::Sender<Line>);
 
 impl Progress {
     pub fn tell(&self, what: &str, done: u64, total: Option<u64>) {
-        let _ = self.0.try_send(Line::Progress { what: what.to_owned(), done, total });
+        let _ = self.0.try_send(Line::Progress {
+            what: what.to_owned(),
+            done,
+            total,
+        });
     }
 }
 
@@ -78,9 +85,14 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
 async fn answer(node: Arc<Node>, stream: UnixStream) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    BufReader::new(read.take(REQUEST_BYTES_MAX))
+        .read_line(&mut line)
+        .await?;
     let last = match serde_json::from_str::<Request>(&line) {
-        Err(error) => failed(Failure::new("usage", format!("the request could not be read: {error}"))),
+        Err(error) => failed(Failure::new(
+            "usage",
+            format!("the request could not be read: {error}"),
+        )),
         Ok(request) => {
             let (to, mut from) = mpsc::channel(64);
             let mut work = std::pin::pin!(node.perform(request, Progress(to)));
@@ -101,7 +113,10 @@ async fn answer(node: Arc<Node>, stream: UnixStream) -> io::Result<()> {
 }
 
 fn failed(failure: Failure) -> Line {
-    Line::Failed { kind: failure.kind.to_owned(), message: failure.message }
+    Line::Failed {
+        kind: failure.kind.to_owned(),
+        message: failure.message,
+    }
 }
 
 async fn send(write: &mut OwnedWriteHalf, line: &Line) -> io::Result<()> {

@@ -3,9 +3,9 @@
 use mirror::ChunkRef;
 use seal::Segment;
 use seal::record::SEGMENT_BYTES;
+use words::ChunkId;
 use words::limits::{CHUNK_PLAINTEXT_BYTES, PART_BYTES_MAX};
 use words::wire::{Reader, WireError, Writer};
-use words::ChunkId;
 
 /// Most chunks of one segment.
 pub const CHUNKS_MAX: u64 = PART_BYTES_MAX / CHUNK_PLAINTEXT_BYTES + 1;
@@ -25,7 +25,11 @@ impl SegmentPlace {
     pub fn write(&self, to: Writer) -> Writer {
         let count = u32::try_from(self.chunks.len()).unwrap_or(u32::MAX);
         let head = to.raw(&self.segment.to_bytes()).u32(count);
-        self.chunks.iter().fold(head, |to, chunk| to.raw(chunk.id.as_bytes()).u32(chunk.bytes).raw(&chunk.blake3))
+        self.chunks.iter().fold(head, |to, chunk| {
+            to.raw(chunk.id.as_bytes())
+                .u32(chunk.bytes)
+                .raw(&chunk.blake3)
+        })
     }
 
     /// Reads the segment from a record.
@@ -38,7 +42,11 @@ impl SegmentPlace {
         let mut chunks = Vec::with_capacity(count as usize);
         for _ in 0..count {
             let id = ChunkId::from_bytes(from.array()?);
-            chunks.push(ChunkRef { id, bytes: from.u32()?, blake3: from.array()? });
+            chunks.push(ChunkRef {
+                id,
+                bytes: from.u32()?,
+                blake3: from.array()?,
+            });
         }
         Ok(Self { segment, chunks })
     }
@@ -52,8 +60,17 @@ pub mod tests {
     pub fn sample(plain: u64) -> SegmentPlace {
         let sealed = seal::cobblestone::sealed_len(plain);
         SegmentPlace {
-            segment: Segment { salt: [3; 24], plain_bytes: plain, sealed_bytes: sealed, blake3: [8; 32] },
-            chunks: vec![ChunkRef { id: ChunkId::from_bytes([4; 16]), bytes: 99, blake3: [5; 32] }],
+            segment: Segment {
+                salt: [3; 24],
+                plain_bytes: plain,
+                sealed_bytes: sealed,
+                blake3: [8; 32],
+            },
+            chunks: vec![ChunkRef {
+                id: ChunkId::from_bytes([4; 16]),
+                bytes: 99,
+                blake3: [5; 32],
+            }],
         }
     }
 }

@@ -21,7 +21,11 @@ pub enum Garbage {
 /// The row's key. `version` only keeps keys apart.
 #[must_use]
 pub fn key(due: UnixMillis, version: VersionId) -> Vec<u8> {
-    Writer::bare().u8(b'G').u64(due.0).raw(version.as_bytes()).finish()
+    Writer::bare()
+        .u8(b'G')
+        .u64(due.0)
+        .raw(version.as_bytes())
+        .finish()
 }
 
 /// The time in a row's key.
@@ -39,7 +43,9 @@ impl Garbage {
         match self {
             Self::Chunks(ids) => {
                 let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-                ids.iter().fold(writer.u8(0).u32(count), |w, id| w.raw(id.as_bytes())).finish()
+                ids.iter()
+                    .fold(writer.u8(0).u32(count), |w, id| w.raw(id.as_bytes()))
+                    .finish()
             }
             Self::Parts(version) => writer.u8(1).raw(version.as_bytes()).finish(),
             Self::Bucket(bucket) => writer.u8(2).raw(bucket.as_bytes()).finish(),
@@ -76,12 +82,18 @@ mod tests {
     #[test]
     fn round_trip() {
         for garbage in [
-            Garbage::Chunks(vec![ChunkId::from_bytes([1; 16]), ChunkId::from_bytes([2; 16])]),
+            Garbage::Chunks(vec![
+                ChunkId::from_bytes([1; 16]),
+                ChunkId::from_bytes([2; 16]),
+            ]),
             Garbage::Parts(VersionId::from_bytes([3; 16])),
             Garbage::Bucket(BucketId::from_bytes([4; 16])),
         ] {
             assert_eq!(Garbage::decode(&garbage.encode()), Ok(garbage));
         }
-        assert_eq!(due_in(&key(UnixMillis(12), VersionId::from_bytes([0; 16]))), Ok(UnixMillis(12)));
+        assert_eq!(
+            due_in(&key(UnixMillis(12), VersionId::from_bytes([0; 16]))),
+            Ok(UnixMillis(12))
+        );
     }
 }

@@ -3,8 +3,8 @@
 
 use seal::Segment;
 use seal::record::SEGMENT_BYTES;
-use words::wire::{Reader, WireError, Writer};
 use words::VersionId;
+use words::wire::{Reader, WireError, Writer};
 
 const VERSION: u8 = 1;
 /// Segments in one page.
@@ -22,7 +22,11 @@ pub struct Line {
 /// The row's key.
 #[must_use]
 pub fn key(version: VersionId, page: u32) -> Vec<u8> {
-    Writer::bare().u8(b'M').raw(version.as_bytes()).u32(page).finish()
+    Writer::bare()
+        .u8(b'M')
+        .raw(version.as_bytes())
+        .u32(page)
+        .finish()
 }
 
 /// What the keys of all pages of a version begin with.
@@ -39,7 +43,10 @@ fn write(writer: Writer, line: &Line) -> Writer {
 #[must_use]
 pub fn encode(lines: &[Line]) -> Vec<u8> {
     let count = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    lines.iter().fold(Writer::versioned(VERSION).u16(count), write).finish()
+    lines
+        .iter()
+        .fold(Writer::versioned(VERSION).u16(count), write)
+        .finish()
 }
 
 /// Reads one page's value.
@@ -51,7 +58,10 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Line>, WireError> {
     }
     let mut lines = Vec::with_capacity(count);
     for _ in 0..count {
-        lines.push(Line { number: reader.u32()?, segment: Segment::parse(reader.raw(SEGMENT_BYTES)?)? });
+        lines.push(Line {
+            number: reader.u32()?,
+            segment: Segment::parse(reader.raw(SEGMENT_BYTES)?)?,
+        });
     }
     reader.finish()?;
     Ok(lines)

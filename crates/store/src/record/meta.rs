@@ -93,7 +93,10 @@ impl Meta {
         }
         writer = writer.u8(u8::try_from(self.checksums.len()).unwrap_or(u8::MAX));
         for checksum in &self.checksums {
-            writer = writer.u8(kind_number(checksum.kind)).u32(checksum.parts.unwrap_or(0)).bytes(&checksum.value);
+            writer = writer
+                .u8(kind_number(checksum.kind))
+                .u32(checksum.parts.unwrap_or(0))
+                .bytes(&checksum.value);
         }
         writer.finish()
     }
@@ -120,10 +123,20 @@ impl Meta {
         for _ in 0..reader.u8()? {
             let kind = kind_from(reader.u8()?)?;
             let parts = Some(reader.u32()?).filter(|parts| *parts > 0);
-            checksums.push(Checksum { kind, parts, value: reader.bytes(64)?.to_vec() });
+            checksums.push(Checksum {
+                kind,
+                parts,
+                value: reader.bytes(64)?.to_vec(),
+            });
         }
         reader.finish()?;
-        Ok(Self { md5, parts, key, metadata: Metadata { headers, user }, checksums })
+        Ok(Self {
+            md5,
+            parts,
+            key,
+            metadata: Metadata { headers, user },
+            checksums,
+        })
     }
 }
 
@@ -138,10 +151,17 @@ mod tests {
             parts: Some(3),
             key: "reports/2026/ä.csv".into(),
             metadata: Metadata {
-                headers: ContentHeaders { content_type: Some("text/csv".into()), ..ContentHeaders::default() },
+                headers: ContentHeaders {
+                    content_type: Some("text/csv".into()),
+                    ..ContentHeaders::default()
+                },
                 user: vec![("mtime".into(), "1".into()), ("origin".into(), "é".into())],
             },
-            checksums: vec![Checksum { kind: ChecksumKind::Crc64Nvme, value: vec![1; 8], parts: None }],
+            checksums: vec![Checksum {
+                kind: ChecksumKind::Crc64Nvme,
+                value: vec![1; 8],
+                parts: None,
+            }],
         };
         let bytes = meta.encode();
         assert_eq!(Meta::decode(&bytes), Ok(meta));

@@ -44,7 +44,11 @@ pub struct ObjectRow {
 /// The row's key.
 #[must_use]
 pub fn key(bucket: BucketId, name_hash: &[u8; 32]) -> Vec<u8> {
-    Writer::bare().u8(b'O').raw(bucket.as_bytes()).raw(name_hash).finish()
+    Writer::bare()
+        .u8(b'O')
+        .raw(bucket.as_bytes())
+        .raw(name_hash)
+        .finish()
 }
 
 /// What the keys of all objects of a bucket begin with.
@@ -57,7 +61,10 @@ impl ObjectRow {
     /// The row's value.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let writer = Writer::versioned(VERSION).raw(&self.record).u64(self.modified.0).bytes(&self.sealed_meta);
+        let writer = Writer::versioned(VERSION)
+            .raw(&self.record)
+            .u64(self.modified.0)
+            .bytes(&self.sealed_meta);
         match &self.body {
             Body::Inline(sealed) => writer.u8(0).bytes(sealed),
             Body::Single(segment) => segment.write(writer.u8(1)),
@@ -85,7 +92,12 @@ impl ObjectRow {
             _ => return Err(WireError::Field("body")),
         };
         reader.finish()?;
-        Ok(Self { record, modified, sealed_meta, body })
+        Ok(Self {
+            record,
+            modified,
+            sealed_meta,
+            body,
+        })
     }
 }
 
@@ -96,8 +108,17 @@ mod tests {
     #[test]
     fn round_trip() {
         let segment = super::super::chunk_list::tests::sample(500_000);
-        for body in [Body::Inline(Bytes::from_static(b"sealed")), Body::Single(segment), Body::Parts { parts: 9, pages: 1 }] {
-            let row = ObjectRow { record: [9; RECORD_BYTES], modified: UnixMillis(77), sealed_meta: vec![1, 2], body };
+        for body in [
+            Body::Inline(Bytes::from_static(b"sealed")),
+            Body::Single(segment),
+            Body::Parts { parts: 9, pages: 1 },
+        ] {
+            let row = ObjectRow {
+                record: [9; RECORD_BYTES],
+                modified: UnixMillis(77),
+                sealed_meta: vec![1, 2],
+                body,
+            };
             let bytes = Bytes::from(row.encode());
             assert_eq!(ObjectRow::decode(&bytes), Ok(row));
             assert!(ObjectRow::decode(&bytes.slice(..bytes.len() - 1)).is_err());

@@ -22,7 +22,11 @@ pub struct PartRow {
 /// The row's key.
 #[must_use]
 pub fn key(version: VersionId, number: u32) -> Vec<u8> {
-    Writer::bare().u8(b'P').raw(version.as_bytes()).u32(number).finish()
+    Writer::bare()
+        .u8(b'P')
+        .raw(version.as_bytes())
+        .u32(number)
+        .finish()
 }
 
 /// What the keys of all parts of a version begin with.
@@ -42,7 +46,9 @@ impl PartRow {
     /// The row's value.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let writer = Writer::versioned(VERSION).u64(self.modified.0).bytes(&self.sealed_meta);
+        let writer = Writer::versioned(VERSION)
+            .u64(self.modified.0)
+            .bytes(&self.sealed_meta);
         self.segment.write(writer).finish()
     }
     /// Reads the row's value.
@@ -52,7 +58,11 @@ impl PartRow {
         let sealed_meta = reader.bytes(ROW_VALUE_BYTES_MAX)?.to_vec();
         let segment = SegmentPlace::read(&mut reader)?;
         reader.finish()?;
-        Ok(Self { modified, sealed_meta, segment })
+        Ok(Self {
+            modified,
+            sealed_meta,
+            segment,
+        })
     }
 }
 
@@ -63,7 +73,11 @@ mod tests {
     #[test]
     fn round_trip() {
         let segment = super::super::chunk_list::tests::sample(1);
-        let row = PartRow { modified: UnixMillis(5), sealed_meta: vec![8; 30], segment };
+        let row = PartRow {
+            modified: UnixMillis(5),
+            sealed_meta: vec![8; 30],
+            segment,
+        };
         assert_eq!(PartRow::decode(&row.encode()), Ok(row));
         assert_eq!(number_in(&key(VersionId::from_bytes([1; 16]), 77)), Ok(77));
     }

@@ -28,7 +28,11 @@ pub struct UploadRow {
 /// The row's key.
 #[must_use]
 pub fn key(bucket: BucketId, version: VersionId) -> Vec<u8> {
-    Writer::bare().u8(b'U').raw(bucket.as_bytes()).raw(version.as_bytes()).finish()
+    Writer::bare()
+        .u8(b'U')
+        .raw(bucket.as_bytes())
+        .raw(version.as_bytes())
+        .finish()
 }
 
 /// What the keys of all uploads of a bucket begin with.
@@ -92,6 +96,9 @@ mod tests {
         };
         assert_eq!(UploadRow::decode(&row.encode()), Ok(row));
         let version = VersionId::from_bytes([9; 16]);
-        assert_eq!(version_in(&key(BucketId::from_bytes([8; 16]), version)), Ok(version));
+        assert_eq!(
+            version_in(&key(BucketId::from_bytes([8; 16]), version)),
+            Ok(version)
+        );
     }
 }

@@ -26,7 +26,10 @@ pub const PREFIX: &[u8] = b"K";
 /// The row's key.
 #[must_use]
 pub fn key(access_key: &AccessKeyId) -> Vec<u8> {
-    Writer::bare().u8(b'K').raw(access_key.as_str().as_bytes()).finish()
+    Writer::bare()
+        .u8(b'K')
+        .raw(access_key.as_str().as_bytes())
+        .finish()
 }
 
 impl AccessKeyRow {

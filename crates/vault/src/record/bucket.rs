@@ -40,7 +40,11 @@ pub struct BucketRow {
 /// The row's key.
 #[must_use]
 pub fn key(tenant: TenantId, name_hash: &[u8; 32]) -> Vec<u8> {
-    Writer::bare().u8(b'B').raw(tenant.as_bytes()).raw(name_hash).finish()
+    Writer::bare()
+        .u8(b'B')
+        .raw(tenant.as_bytes())
+        .raw(name_hash)
+        .finish()
 }
 
 /// What the keys of all buckets of a tenant begin with.
