@@ -8,7 +8,7 @@ use crate::repair::Waiting;
 use crate::standing::{SiteLoss, Stance, Standing};
 use crate::writer::MirrorWriter;
 use chunks::{ChunkError, ChunkStore};
-use epoch::Trouble;
+use epoch::{Trouble, TroubleKind};
 use host::Host;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -224,9 +224,23 @@ impl Shared {
             .wrote(self.host.elapsed(), began, signal, why)
             .clone();
         drop(health);
-        if before != after {
-            tracing::warn!(%site, ?after, "the judgement on writing to a site changed");
+        if before == after {
+            return;
         }
+        tracing::warn!(%site, ?after, "the judgement on writing to a site changed");
+        let kind = match signal {
+            Signal::Well => TroubleKind::Repaired,
+            Signal::Trouble => TroubleKind::Failed,
+            Signal::Slow => TroubleKind::Slow,
+            Signal::FolderAway => TroubleKind::Gone,
+            Signal::CannotWrite => TroubleKind::Full,
+        };
+        let what = if why.is_empty() {
+            "it takes writes again".to_owned()
+        } else {
+            why.to_owned()
+        };
+        self.note_trouble(site, Trouble { kind, what });
     }
 
     /// Asks that a site be recorded as behind, once for all writers that need it.

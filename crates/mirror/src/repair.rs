@@ -46,40 +46,43 @@ pub enum RepairOutcome {
 /// Copies that wait for their repair; each at most once, and at most [`REPAIRS_WAITING_MAX`].
 #[derive(Default)]
 pub(crate) struct Waiting {
-    queue: Mutex<(VecDeque<(ChunkRef, SiteId)>, BTreeSet<(ChunkId, SiteId)>)>,
+    list: Mutex<List>,
     arrived: Notify,
+}
+
+#[derive(Default)]
+struct List {
+    queue: VecDeque<(ChunkRef, SiteId)>,
+    known: BTreeSet<(ChunkId, SiteId)>,
 }
 
 impl Waiting {
     /// False if there is no room.
     fn push(&self, chunk: &ChunkRef, site: SiteId) -> bool {
-        let mut guard = self.lock();
-        let (queue, known) = &mut *guard;
-        if known.contains(&(chunk.id, site)) {
+        let mut list = self.list();
+        if list.known.contains(&(chunk.id, site)) {
             return true;
         }
-        if queue.len() >= REPAIRS_WAITING_MAX {
+        if list.queue.len() >= REPAIRS_WAITING_MAX {
             return false;
         }
-        known.insert((chunk.id, site));
-        queue.push_back((*chunk, site));
-        drop(guard);
+        list.known.insert((chunk.id, site));
+        list.queue.push_back((*chunk, site));
+        drop(list);
         self.arrived.notify_one();
         true
     }
     fn pop(&self) -> Option<(ChunkRef, SiteId)> {
-        let mut guard = self.lock();
-        let next = guard.0.pop_front();
-        if let Some((chunk, site)) = &next {
-            guard.1.remove(&(chunk.id, *site));
-        }
-        next
+        let mut list = self.list();
+        let (chunk, site) = list.queue.pop_front()?;
+        list.known.remove(&(chunk.id, site));
+        Some((chunk, site))
     }
     pub(crate) fn len(&self) -> usize {
-        self.lock().0.len()
+        self.list().queue.len()
     }
-    fn lock(&self) -> MutexGuard<'_, (VecDeque<(ChunkRef, SiteId)>, BTreeSet<(ChunkId, SiteId)>)> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -200,10 +200,10 @@ impl MirrorWriter {
                 signal: None,
                 why: "its task was stopped".into(),
             };
-            if let Side::Writing(lane) = std::mem::replace(side, Side::Missed(ended)) {
-                if let Err(miss) = lane.end().await {
-                    *side = Side::Missed(miss);
-                }
+            if let Side::Writing(lane) = std::mem::replace(side, Side::Missed(ended))
+                && let Err(miss) = lane.end().await
+            {
+                *side = Side::Missed(miss);
             }
         }
     }

@@ -1,0 +1,5 @@
+use mirror::{BothProof, Mirrored};
+
+fn main() {
+    let _claimed = Mirrored::BothSites(BothProof(()));
+}
