@@ -62,13 +62,28 @@ impl Dir {
         if let Err(error) = layout::tidy(&folder) {
             tracing::warn!(%place, %error, "unfinished copies could not be removed");
         }
-        Ok(Self(Arc::new(Inner {
+        Ok(Self::of(folder, place, identity))
+    }
+
+    /// A store for a site whose folder may be away: until it is there and [`ChunkStore::adopt`] was called,
+    /// everything that is asked of the store fails as it does for a folder that went away.
+    #[must_use]
+    pub fn awaiting(site: &Path) -> Self {
+        Self::open(site).unwrap_or_else(|_| {
+            let folder = site.join(layout::CHUNKS);
+            let place: Arc<str> = folder.display().to_string().into();
+            Self::of(folder, place, (0, 0))
+        })
+    }
+
+    fn of(folder: PathBuf, place: Arc<str>, identity: (u64, u64)) -> Self {
+        Self(Arc::new(Inner {
             folder,
             place,
             identity: Mutex::new(identity),
             gate: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             serial: AtomicU64::new(0),
-        })))
+        }))
     }
 
     /// The file of a chunk, for people and for tests.
