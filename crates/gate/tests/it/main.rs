@@ -1,5 +1,11 @@
 //! The door over a real socket: raw HTTP in, raw HTTP out, a node in memory behind it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_imports
+)] // tests
 mod bad_bodies;
 mod client;
 mod framings;
