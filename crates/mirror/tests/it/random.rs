@@ -118,6 +118,8 @@ impl History {
         let expected = noise(self.model[&chunk].seed, self.model[&chunk].length);
         let near = self.dice.site();
         self.cloud.mirror.prefer(near);
+        let mut sites = SiteId::BOTH.into_iter();
+        let faulty = sites.any(|site| self.cloud.store(site).faults().any());
         match self.cloud.mirror.read_from(&chunk, 0, expected.len()).await {
             Ok((bytes, _)) if bytes == expected => {}
             Ok((bytes, from)) => {
@@ -141,9 +143,6 @@ impl History {
                 "lost without harm"
             ),
             Err(error) => {
-                let faulty = SiteId::BOTH
-                    .into_iter()
-                    .any(|site| self.cloud.store(site).faults().any());
                 assert!(
                     faulty,
                     "without a fault every acknowledged chunk can be read: {error}"
