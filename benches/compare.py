@@ -57,7 +57,7 @@ class Plan:
     seeds: dict = field(default_factory=lambda: {4 * KIB: 10_000, MIB: 128, 16 * MIB: 16})
 
 
-QUICK = Plan(3, 2, 1, 2, 24, {4 * KIB: 1_000, MIB: 48, 16 * MIB: 16})
+QUICK = Plan(3, 2, 1, 1, 24, {4 * KIB: 1_000, MIB: 48, 16 * MIB: 16})
 
 
 class Comparison:

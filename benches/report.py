@@ -94,7 +94,7 @@ def goal_lines(entries):
     """Goals as text."""
     words = {True: "met", False: "SHORT", None: "not measured"}
     return "\n".join(
-        f"  {words[g['met']]:<13}{g['what']:<42}{g['asked']:<16}"
+        f"  {words[g['met']]:<13}{g['what']:<44}{g['asked']:<18}"
         + ("" if g["found"] is None else f"found {g['found']:.2f}")
         for g in entries
     )
