@@ -1,0 +1,419 @@
+//! The command line as it is typed. Examples come first in every help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  clarence up --data ./cloud --s3 127.0.0.1:7480   a cloud on this machine, for development
+  clarence found --charter charter.toml            hold the key ceremony of a new cloud
+  clarence serve                                   serve a founded cloud, sealed until shares come
+  clarence unseal --share /media/usb/share.clarence
+  clarence status --json
+
+Exit codes: 0 ok, 1 general, 2 usage, 3 network, 4 auth, 5 not found, 6 conflict, 7 unsupported,
+130 interrupted. Data goes to stdout, talk to stderr.";
+
+/// A sovereign, offline cloud: sealed, kept at two sites, recorded.
+#[derive(Parser, Debug)]
+#[command(name = "clarence", version, about, before_help = "", after_help = TOP_EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What holds everywhere.
+    #[command(flatten)]
+    pub everywhere: Everywhere,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Args, Debug, Clone)]
+pub struct Everywhere {
+    /// The node's folder [default: $XDG_DATA_HOME/clarence]
+    #[arg(long, global = true, env = "CLARENCE_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The configuration file [default: DIR/clarence.toml, then /etc/clarence/clarence.toml]
+    #[arg(long, global = true, env = "CLARENCE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON envelope on stdout (docs/schema/envelope-1.json)
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Found a cloud here if there is none, and serve it; for development and trials
+    #[command(after_help = "\
+Examples:
+  clarence up                                       found if new, open, serve on 127.0.0.1:7480
+  clarence up --data ./cloud --s3 127.0.0.1:9000
+  clarence up --sealed                              found if new, keep no share here to open with
+
+On a folder that it founds itself it writes DIR/clarence.toml, which switches
+unsafe_unseal_from_this_machine on unless --sealed is given. When it serves, DIR/connect.json tells a
+first client how to connect.")]
+    Up(Up),
+    /// Serve a founded cloud; sealed until enough shares are given
+    #[command(
+        after_help = "Examples:\n  clarence serve --data /var/lib/clarence\n  clarence serve --s3 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem"
+    )]
+    Serve(Serve),
+    /// Hold the key ceremony and make the folders of a new cloud
+    #[command(
+        after_help = "Examples:\n  clarence found --data /srv/clarence                  three parents, any two open it\n  clarence found --data /srv/clarence --charter charter.toml"
+    )]
+    Found(Found),
+    /// Give the running node shares of its root key
+    #[command(
+        after_help = "Examples:\n  clarence unseal --share /media/usb1/share.clarence --share /media/usb2/share.clarence\n  ssh parent cat share.clarence | clarence unseal --share -"
+    )]
+    Unseal(Unseal),
+    /// Make the running node forget all keys
+    #[command(after_help = "Example:\n  clarence seal")]
+    Seal,
+    /// How the node and its two sites are
+    #[command(
+        after_help = "Examples:\n  clarence status\n  clarence status --json | jq .data.sealed"
+    )]
+    Status,
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Credentials of tenants
+    #[command(subcommand)]
+    Key(Key),
+    /// The record of everything that touched data or names
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Read every sealed byte at both sites, compare, repair from the other side; needs no key
+    #[command(after_help = "Example:\n  clarence scrub")]
+    Scrub,
+    /// Bring a site that is behind up to date
+    #[command(after_help = "Examples:\n  clarence heal\n  clarence heal --site b")]
+    Heal(Heal),
+    /// Go on with a site that is behind, giving up what only the other one had; needs a quorum of shares
+    #[command(
+        after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
+    )]
+    AcceptLoss(AcceptLoss),
+    /// Look for what would go wrong: folders, space, limits, clock, shares left on this machine
+    #[command(
+        after_help = "Examples:\n  clarence doctor\n  clarence doctor --json | jq '.data.checks[] | select(.result != \"ok\")'"
+    )]
+    Doctor,
+    /// The configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// End the running node cleanly
+    #[command(after_help = "Example:\n  clarence stop")]
+    Stop,
+    /// Completions for a shell
+    #[command(
+        after_help = "Example:\n  clarence completions bash > /etc/bash_completion.d/clarence"
+    )]
+    Completions(Completions),
+    /// Which version this is
+    #[command(after_help = "Example:\n  clarence version --json")]
+    Version,
+}
+
+/// Where S3 is served.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Listen {
+    /// The address of S3; port 0 takes a free one [config: s3.listen]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub s3: Option<SocketAddr>,
+    /// Certificate chain, PEM [config: s3.tls_cert]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key, PEM [config: s3.tls_key]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Let plain HTTP leave this machine [config: s3.allow_plain_http_beyond_loopback]
+    #[arg(long)]
+    pub allow_plain_http_beyond_loopback: bool,
+    /// UNSAFE: open with share files that lie on this machine [config: unsafe_unseal_from_this_machine]
+    #[arg(long)]
+    pub unsafe_unseal_from_this_machine: bool,
+}
+
+/// `clarence up`
+#[derive(Args, Debug, Clone)]
+pub struct Up {
+    /// The charter of a cloud that is founded now [default: three parents, any two open it]
+    #[arg(long, value_name = "FILE")]
+    pub charter: Option<PathBuf>,
+    /// Stay sealed until shares are given with `clarence unseal`
+    #[arg(long, conflicts_with = "unsafe_unseal_from_this_machine")]
+    pub sealed: bool,
+    /// Where S3 is served.
+    #[command(flatten)]
+    pub listen: Listen,
+}
+
+/// `clarence serve`
+#[derive(Args, Debug, Clone)]
+pub struct Serve {
+    /// Where S3 is served.
+    #[command(flatten)]
+    pub listen: Listen,
+}
+
+/// `clarence found`
+#[derive(Args, Debug, Clone)]
+pub struct Found {
+    /// The charter: parties and threshold [default: three parents, any two open it]
+    #[arg(long, value_name = "FILE")]
+    pub charter: Option<PathBuf>,
+}
+
+/// `clarence unseal`
+#[derive(Args, Debug, Clone)]
+pub struct Unseal {
+    /// A share file, a party's folder, or - for stdin; may be given several times
+    #[arg(long = "share", value_name = "FILE", required = true)]
+    pub shares: Vec<PathBuf>,
+}
+
+/// `clarence tenant`
+#[derive(Subcommand, Debug)]
+pub enum Tenant {
+    /// Add a tenant with a first credential; its secret is shown once
+    #[command(after_help = "Example:\n  clarence tenant add tax-office --json")]
+    Add {
+        /// The tenant's name
+        name: String,
+    },
+    /// List the tenants
+    #[command(after_help = "Example:\n  clarence tenant list")]
+    List,
+}
+
+/// `clarence key`
+#[derive(Subcommand, Debug)]
+pub enum Key {
+    /// Make a credential; its secret is shown once
+    #[command(
+        after_help = "Examples:\n  clarence key add --tenant tax-office\n  clarence key add --tenant tax-office --expires 12h"
+    )]
+    Add {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// How long it is good for: 90s, 30m, 12h, 7d [default: until it is suspended]
+        #[arg(long, value_name = "DURATION", value_parser = seconds)]
+        expires: Option<u64>,
+    },
+    /// Stop a credential
+    #[command(after_help = "Example:\n  clarence key suspend CL7Q...")]
+    Suspend {
+        /// The access key
+        access_key: String,
+    },
+}
+
+/// `clarence ledger`
+#[derive(Subcommand, Debug)]
+pub enum Ledger {
+    /// Check the published log offline, from its files alone; names the first bad entry
+    #[command(after_help = "\
+Examples:
+  clarence ledger verify --data ./cloud
+  clarence ledger verify --site /mnt/a/site-a --site /mnt/b/site-b --keys ledger.keys
+  clarence ledger verify --site ./copy/ledger --earlier checkpoint.of.last.week
+
+Without --keys the keys beside the log are used: that proves the log whole, not whose it is.")]
+    Verify(Verify),
+    /// The last entries, newest first; needs the running, open node
+    #[command(
+        after_help = "Examples:\n  clarence ledger tail\n  clarence ledger tail -n 100 --before 5000 --json"
+    )]
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        count: u64,
+        /// Only entries before this index
+        #[arg(long, value_name = "INDEX")]
+        before: Option<u64>,
+    },
+    /// Publish what is not published yet and sign a checkpoint at both sites
+    #[command(after_help = "Example:\n  clarence ledger publish && clarence ledger verify")]
+    Publish,
+}
+
+/// `clarence ledger verify`
+#[derive(Args, Debug, Clone)]
+pub struct Verify {
+    /// A site folder or a folder with a log; one or two of them [default: the two sites of --data]
+    #[arg(long = "site", value_name = "DIR", num_args = 1)]
+    pub sites: Vec<PathBuf>,
+    /// The log's public keys, got by another way [default: DIR/ledger.keys, unless --site is given]
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// A checkpoint of this log seen earlier, which it has to contain
+    #[arg(long, value_name = "FILE")]
+    pub earlier: Option<PathBuf>,
+}
+
+/// `clarence heal`
+#[derive(Args, Debug, Clone)]
+pub struct Heal {
+    /// Which site [default: the one that is behind]
+    #[arg(long)]
+    pub site: Option<SiteLetter>,
+}
+
+/// `clarence accept-loss`
+#[derive(Args, Debug, Clone)]
+pub struct AcceptLoss {
+    /// The site to go on with
+    #[arg(long)]
+    pub site: SiteLetter,
+    /// A share file, a party's folder, or - for stdin; as many as the charter asks for
+    #[arg(long = "share", value_name = "FILE", required = true)]
+    pub shares: Vec<PathBuf>,
+}
+
+/// One of the two sites.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteLetter {
+    /// The first site.
+    A,
+    /// The second site.
+    B,
+}
+
+/// `clarence config`
+#[derive(Subcommand, Debug)]
+pub enum Config {
+    /// Read file and environment and say whether a node could start with them
+    #[command(
+        after_help = "Example:\n  clarence config check --config /etc/clarence/clarence.toml"
+    )]
+    Check,
+    /// Show every key with its value
+    #[command(
+        after_help = "Examples:\n  clarence config show\n  clarence config show --origin    which layer set each value"
+    )]
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+/// `clarence completions`
+#[derive(Args, Debug, Clone)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+impl Verb {
+    /// The `type` of the envelope.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "up",
+            Self::Serve(_) => "serve",
+            Self::Found(_) => "found",
+            Self::Unseal(_) => "unseal",
+            Self::Seal => "seal",
+            Self::Status => "status",
+            Self::Tenant(Tenant::Add { .. }) => "tenant.add",
+            Self::Tenant(Tenant::List) => "tenant.list",
+            Self::Key(Key::Add { .. }) => "key.add",
+            Self::Key(Key::Suspend { .. }) => "key.suspend",
+            Self::Ledger(Ledger::Verify(_)) => "ledger.verify",
+            Self::Ledger(Ledger::Tail { .. }) => "ledger.tail",
+            Self::Ledger(Ledger::Publish) => "ledger.publish",
+            Self::Scrub => "scrub",
+            Self::Heal(_) => "heal",
+            Self::AcceptLoss(_) => "accept-loss",
+            Self::Doctor => "doctor",
+            Self::Config(Config::Check) => "config.check",
+            Self::Config(Config::Show { .. }) => "config.show",
+            Self::Stop => "stop",
+            Self::Completions(_) => "completions",
+            Self::Version => "version",
+        }
+    }
+}
+
+impl SiteLetter {
+    /// As the node reads it.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+}
+
+/// `90s`, `30m`, `12h`, `7d` in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no duration; write it like 90s, 30m, 12h or 7d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count = text.strip_suffix(unit).unwrap_or_default();
+    let count: u64 = count.parse().map_err(|_| wrong())?;
+    count
+        .checked_mul(factor)
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name());
+                if sub.has_subcommands() {
+                    walk(sub, &path);
+                } else {
+                    let help = sub.get_after_help().map(ToString::to_string);
+                    assert!(
+                        help.is_some_and(|h| h.contains("Example")),
+                        "{path} has no example"
+                    );
+                }
+            }
+        }
+        walk(&Cli::command(), "clarence");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("7d"), Ok(604_800));
+        for wrong in [
+            "",
+            "7",
+            "d",
+            "-1h",
+            "1w",
+            "0s",
+            "99999999999999999999d",
+            "1é",
+        ] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The configuration as the verbs read it.
+
+use super::layers::{ConfigError, Flag, Origin, Resolved, resolve};
+use super::places::Places;
+use super::value::Value;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The values of every key, checked one by one.
+#[derive(Debug)]
+pub struct Settings {
+    /// Folder and file.
+    pub places: Places,
+    resolved: Resolved,
+}
+
+impl Settings {
+    /// Reads file and environment under the flags.
+    pub fn read(places: Places, flags: &[Flag]) -> Result<Self, ConfigError> {
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let resolved = resolve(&places, environment, flags)?;
+        Ok(Self { places, resolved })
+    }
+
+    /// Every key with its value and who set it.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &Value, &Origin)> {
+        super::KEYS.iter().filter_map(|key| {
+            let (value, origin) = self.resolved.get(key.name)?;
+            Some((key.name, value, origin))
+        })
+    }
+
+    /// Who set a key.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.resolved
+            .get(name)
+            .is_some_and(|(_, origin)| *origin != Origin::Default)
+    }
+
+    /// A text; empty if unset.
+    pub fn text(&self, name: &str) -> &str {
+        match self.resolved.get(name) {
+            Some((Value::Text(text), _)) => text,
+            _ => "",
+        }
+    }
+
+    /// A text that may be unset.
+    pub fn optional(&self, name: &str) -> Option<&str> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    /// A path.
+    pub fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(self.text(name))
+    }
+
+    /// Yes or no; no if unset.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.resolved.get(name), Some((Value::Flag(true), _)))
+    }
+
+    /// A size in bytes; 0 if unset.
+    pub fn size(&self, name: &str) -> u64 {
+        match self.resolved.get(name) {
+            Some((Value::Size(bytes), _)) => *bytes,
+            _ => 0,
+        }
+    }
+
+    /// Several texts.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        match self.resolved.get(name) {
+            Some((Value::List(list), _)) => list.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Where S3 is served.
+    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
+        self.text("s3.listen")
+            .parse()
+            .map_err(|_| ConfigError::Together {
+                why: "s3.listen has no address".into(),
+            })
+    }
+
+    /// Whether the values go together.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |why: &str| {
+            Err(ConfigError::Together {
+                why: why.to_owned(),
+            })
+        };
+        let tls = self.optional("s3.tls_cert").is_some();
+        if tls != self.optional("s3.tls_key").is_some() {
+            return refuse("s3.tls_cert and s3.tls_key go together: set both or none");
+        }
+        let listen = self.listen()?;
+        if !tls && !listen.ip().is_loopback() && !self.flag("s3.allow_plain_http_beyond_loopback") {
+            return Err(ConfigError::Together {
+                why: format!(
+                    "s3.listen is {listen}, which other machines reach, and there is no TLS certificate; set s3.tls_cert and s3.tls_key, or s3.allow_plain_http_beyond_loopback if something in front of this node ends TLS"
+                ),
+            });
+        }
+        if self.path("sites.a") == self.path("sites.b") {
+            return refuse("sites.a and sites.b are the same folder; two sites need two");
+        }
+        for name in [
+            "s3.region",
+            "node.name",
+            "node.log_name",
+            "sites.a",
+            "sites.b",
+            "parents.folder",
+        ] {
+            if self.optional(name).is_none() {
+                return Err(ConfigError::Together {
+                    why: format!("{name} may not be empty"),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&'static str, Value)]) -> Settings {
+        let places = Places {
+            data: PathBuf::from("/d"),
+            file: None,
+            file_named: false,
+        };
+        let flags: Vec<Flag> = pairs
+            .iter()
+            .map(|(key, value)| Flag {
+                key,
+                typed: "--x",
+                value: value.clone(),
+            })
+            .collect();
+        let resolved = resolve(&places, std::iter::empty(), &flags).unwrap();
+        Settings { places, resolved }
+    }
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+
+    #[test]
+    fn the_defaults_go_together() {
+        settings(&[]).check().unwrap();
+    }
+
+    #[test]
+    fn plain_http_does_not_leave_this_machine_unasked() {
+        let beyond = ("s3.listen", text("0.0.0.0:80"));
+        let error = settings(&[beyond.clone()]).check().unwrap_err().to_string();
+        assert!(
+            error.contains("s3.tls_cert") && error.contains("allow_plain_http_beyond_loopback"),
+            "{error}"
+        );
+        settings(&[
+            beyond.clone(),
+            ("s3.allow_plain_http_beyond_loopback", Value::Flag(true)),
+        ])
+        .check()
+        .unwrap();
+        settings(&[
+            beyond,
+            ("s3.tls_cert", text("c")),
+            ("s3.tls_key", text("k")),
+        ])
+        .check()
+        .unwrap();
+        settings(&[("s3.listen", text("[::1]:80"))])
+            .check()
+            .unwrap();
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        assert!(settings(&[("s3.tls_cert", text("c"))]).check().is_err());
+        assert!(settings(&[("sites.b", text("site-a"))]).check().is_err());
+        assert!(settings(&[("node.name", Value::Unset)]).check().is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! The node's log on stderr: text for a person, or one JSON object on each line. Rooms never hand it keys,
+//! names of objects or users' data.
+
+use crate::config::Settings;
+use crate::exit::Failure;
+use crate::talk::Talk;
+use tracing_subscriber::EnvFilter;
+
+/// Begins to log. Once for each process.
+pub fn begin(settings: &Settings, talk: &Talk) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(settings.text("log.level"))
+        .map_err(|e| Failure::usage(format!("log.level: {e}")))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(talk.colour());
+    let begun = match settings.text("log.format") {
+        "json" => log.json().flatten_event(true).try_init(),
+        _ => log.with_target(false).try_init(),
+    };
+    begun.map_err(|e| {
+        Failure::new(
+            crate::exit::Exit::General,
+            format!("the log could not be begun: {e}"),
+        )
+    })
+}

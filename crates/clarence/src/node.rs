@@ -1,0 +1,185 @@
+//! The only file that knows `site`: what the command line asks of a node, and how its refusals become exit
+//! codes.
+
+use crate::config::Settings;
+use crate::exit::{Exit, Failure};
+use crate::talk::Talk;
+use charter::Charter;
+use host::Host;
+use serde_json::Value;
+use site::config::SitePolicy;
+use site::control::{CallError, Request, call};
+use site::{FoundError, FoundReport, Layout, NodeConfig, RunError};
+use std::future::Future;
+use std::path::PathBuf;
+
+/// Where things lie, as configured.
+pub fn layout(settings: &Settings) -> Layout {
+    let mut layout = Layout::in_folder(&settings.places.data);
+    layout.sites = [settings.path("sites.a"), settings.path("sites.b")];
+    layout.parents = settings.path("parents.folder");
+    layout
+}
+
+/// What a node is told at its start.
+pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
+    let mut config = NodeConfig::new(layout(settings));
+    config.s3_listen = settings.listen()?;
+    config.region = settings.text("s3.region").to_owned();
+    config.node = settings.text("node.name").to_owned();
+    config.base_domains = settings.list("s3.base_domains");
+    config.tls = match (
+        settings.optional("s3.tls_cert"),
+        settings.optional("s3.tls_key"),
+    ) {
+        (Some(chain), Some(key)) => Some((PathBuf::from(chain), PathBuf::from(key))),
+        _ => None,
+    };
+    config.allow_plain_beyond_loopback = settings.flag("s3.allow_plain_http_beyond_loopback");
+    config.site_policy = match settings.text("writes.while_a_site_is_away") {
+        "strict" => SitePolicy::Strict,
+        _ => SitePolicy::Available,
+    };
+    config.unsafe_unseal_from_this_machine = settings.flag("unsafe_unseal_from_this_machine");
+    config.first_tenant = settings
+        .optional("node.first_tenant")
+        .map(ToOwned::to_owned);
+    config.write_connect = config.first_tenant.is_some();
+    config.catalog_cache_bytes = settings.size("cache.catalog");
+    config.names_cache_bytes = usize::try_from(settings.size("cache.names")).unwrap_or(usize::MAX);
+    Ok(config)
+}
+
+/// Whether nothing was ever founded here: no folder of the cloud holds anything.
+pub fn is_new(settings: &Settings) -> Result<bool, Failure> {
+    let layout = layout(settings);
+    for folder in layout.sites.iter().chain([&layout.parents]) {
+        let names = host::files::list(folder).map_err(|e| {
+            Failure::new(
+                Exit::General,
+                format!("{} could not be read: {e}", folder.display()),
+            )
+        })?;
+        if !names.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Holds the key ceremony and makes the folders.
+pub async fn found(settings: &Settings, charter: &Charter) -> Result<FoundReport, Failure> {
+    let log_name = settings.text("node.log_name");
+    Ok(site::found(&layout(settings), charter, &Host::real(), log_name).await?)
+}
+
+/// Serves until told to stop.
+pub async fn run(
+    config: NodeConfig,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Failure> {
+    Ok(site::run(config, Host::real(), shutdown).await?)
+}
+
+/// Asks the running node, with a bar for long work.
+pub async fn ask(settings: &Settings, talk: &Talk, request: Request) -> Result<Value, Failure> {
+    let socket = layout(settings).socket();
+    let mut progress = talk.progress();
+    let answer = call(&socket, &request, |what, done, total| {
+        progress.tell(what, done, total)
+    })
+    .await;
+    progress.end();
+    Ok(answer?)
+}
+
+/// Lets a site that is behind serve alone. Only on a node that does not run.
+pub async fn accept_loss(
+    settings: &Settings,
+    talk: &Talk,
+    site: &str,
+    shares: Vec<String>,
+) -> Result<Value, Failure> {
+    let request = Request::AcceptLoss {
+        site: site.to_owned(),
+        shares,
+    };
+    ask(settings, talk, request).await
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let message = error.to_string();
+        match error {
+            CallError::NotRunning(_) => Self::new(Exit::Network, message).named("not-running"),
+            CallError::NotAllowed(_) => Self::new(Exit::Auth, message),
+            CallError::Broken(_) => Self::new(Exit::Network, message).named("broken"),
+            CallError::Answer(_) => Self::new(Exit::General, message),
+            CallError::Failed { kind, .. } => {
+                let (exit, suggestion) = refusal(&kind);
+                let failure = Self::new(exit, message).named(kind);
+                match suggestion {
+                    Some(suggestion) => failure.suggest(suggestion),
+                    None => failure,
+                }
+            }
+        }
+    }
+}
+
+/// The exit code and the next step of a node's refusal.
+fn refusal(kind: &str) -> (Exit, Option<&'static str>) {
+    match kind {
+        "sealed" => (
+            Exit::Auth,
+            Some("open the node with `clarence unseal --share FILE --share FILE`"),
+        ),
+        "denied" => (Exit::Auth, None),
+        "not-found" => (Exit::NotFound, None),
+        "conflict" => (Exit::Conflict, None),
+        "usage" => (Exit::Usage, None),
+        "unavailable" => (
+            Exit::Network,
+            Some("look at `clarence status`, then try again"),
+        ),
+        "unsupported" => (Exit::Unsupported, None),
+        _ => (
+            Exit::General,
+            Some("`clarence status` and the node's log say more"),
+        ),
+    }
+}
+
+impl From<FoundError> for Failure {
+    fn from(error: FoundError) -> Self {
+        let exit = match &error {
+            FoundError::Occupied(_) => Exit::Conflict,
+            _ => Exit::General,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let exit = match &error {
+            RunError::Open(open) => return Self::from_open(open),
+            RunError::Listen { .. } => Exit::Network,
+            RunError::PlainBeyondLoopback(_) | RunError::Tls(_) => Exit::Usage,
+            _ => Exit::General,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl Failure {
+    fn from_open(error: &site::OpenError) -> Self {
+        let exit = match error {
+            site::OpenError::NotFounded { .. } => Exit::NotFound,
+            site::OpenError::Foreign { .. } | site::OpenError::Refused(_) => Exit::Conflict,
+            _ => Exit::General,
+        };
+        Self::new(exit, error)
+            .suggest("`clarence doctor` looks at folders, permissions and witnesses")
+    }
+}

@@ -1,0 +1,87 @@
+//! One file for each verb or family of verbs.
+
+mod accept_loss;
+mod configuration;
+mod doctor;
+mod found;
+mod keys;
+mod ledger;
+mod machine;
+mod serve;
+mod shares;
+mod sites;
+mod status;
+mod verify;
+
+use crate::args::{Cli, Config, Everywhere, Ledger, Verb};
+use crate::config::{Places, Settings};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::talk::Talk;
+use std::future::Future;
+
+/// Does what was asked.
+pub fn perform(cli: Cli, talk: Talk) -> Outcome {
+    let everywhere = &cli.everywhere;
+    match cli.verb {
+        Verb::Completions(asked) => machine::completions(&asked),
+        Verb::Version => machine::version(),
+        Verb::Up(up) => serve::up(everywhere, &up, talk),
+        Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
+        Verb::Config(Config::Check) => configuration::check(&settings(everywhere)?),
+        Verb::Config(Config::Show { origin }) => {
+            configuration::show(&settings(everywhere)?, origin)
+        }
+        Verb::Doctor => waiting(doctor::doctor(everywhere, talk)),
+        Verb::Ledger(Ledger::Verify(asked)) => verify::verify(everywhere, &asked, talk),
+        verb => {
+            let settings = settings(everywhere)?;
+            waiting(ask(verb, &settings, talk))
+        }
+    }
+}
+
+/// The verbs that need the running node, or make one.
+async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
+    match verb {
+        Verb::Found(asked) => found::found(settings, &asked, talk).await,
+        Verb::Unseal(asked) => shares::unseal(settings, &asked, talk).await,
+        Verb::Seal => shares::seal(settings, talk).await,
+        Verb::Status => status::status(settings, talk).await,
+        Verb::Tenant(asked) => keys::tenant(settings, asked, talk).await,
+        Verb::Key(asked) => keys::key(settings, asked, talk).await,
+        Verb::Ledger(asked) => ledger::ledger(settings, asked, talk).await,
+        Verb::Scrub => sites::scrub(settings, talk).await,
+        Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
+        Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
+        Verb::Stop => machine::stop(settings, talk).await,
+        _ => Err(Failure::new(
+            Exit::Unsupported,
+            "this version does not do that",
+        )),
+    }
+}
+
+/// Configuration for a verb that has no flags of its own for it.
+fn settings(everywhere: &Everywhere) -> Result<Settings, Failure> {
+    Ok(Settings::read(Places::find(everywhere), &[])?)
+}
+
+/// Runs a verb that does not serve. Ctrl-C ends the waiting; what the node was asked to do it goes on with.
+fn waiting(verb: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::General, format!("the program could not begin: {e}")))?;
+    runtime.block_on(async {
+        tokio::select! {
+            outcome = verb => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        }
+    })
+}
+
+impl From<crate::config::ConfigError> for Failure {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self::usage(error).named("configuration")
+    }
+}

@@ -1,0 +1,105 @@
+//! `clarence status`.
+
+use crate::config::Settings;
+use crate::exit::{Answer, Outcome};
+use crate::talk::Talk;
+use crate::{node, show};
+use serde_json::Value;
+use site::control::Request;
+
+/// How many of the last troubles a person is shown.
+const TROUBLES_SHOWN: usize = 5;
+
+pub async fn status(settings: &Settings, talk: Talk) -> Outcome {
+    let data = node::ask(settings, &talk, Request::Status).await?;
+    let text = text(&data);
+    Ok(Answer { data, text })
+}
+
+fn text(data: &Value) -> String {
+    let is = |name| data.get(name) == Some(&Value::Bool(true));
+    let vault = if is("sealed") {
+        format!(
+            "sealed, {} of {} shares given",
+            show::number(data, "shares_given"),
+            show::number(data, "shares_needed")
+        )
+    } else {
+        "open".to_owned()
+    };
+    let unsafe_note = if is("unsafe_unseal_from_this_machine") {
+        "the shares lie on this machine and open it at start".to_owned()
+    } else {
+        String::new()
+    };
+    let signed = data
+        .get("ledger")
+        .map_or(0, |ledger| show::number(ledger, "signed_entries"));
+    let mut text = show::fields(&[
+        ("cloud", show::text(data, "cloud")),
+        ("node", show::text(data, "node")),
+        ("endpoint", show::text(data, "endpoint")),
+        ("region", show::text(data, "region")),
+        ("vault", vault),
+        ("UNSAFE", unsafe_note),
+        ("sites", show::text(data, "standing")),
+        ("epoch", show::text(data, "epoch")),
+        (
+            "ledger",
+            format!("{signed} entries under a signed checkpoint"),
+        ),
+    ]);
+    let rows: Vec<Vec<String>> = show::list(data, "sites").iter().map(site).collect();
+    text.push('\n');
+    text.push_str(&show::table(
+        &[
+            "SITE", "STATE", "FREE", "OWED", "TROUBLES", "REPAIRS", "FOLDER", "",
+        ],
+        &rows,
+    ));
+    let troubles = show::list(data, "troubles");
+    if !troubles.is_empty() {
+        let rows: Vec<Vec<String>> = troubles
+            .iter()
+            .rev()
+            .take(TROUBLES_SHOWN)
+            .map(trouble)
+            .collect();
+        text.push('\n');
+        text.push_str(&show::table(&["WHEN", "SITE", "KIND", "WHAT"], &rows));
+    }
+    text
+}
+
+fn site(site: &Value) -> Vec<String> {
+    let owed = match show::number(site, "owed_chunks") {
+        0 => "-".to_owned(),
+        chunks => format!(
+            "{chunks} chunks, {}",
+            show::bytes(show::number(site, "owed_bytes"))
+        ),
+    };
+    let free = match site.get("free_bytes").and_then(Value::as_u64) {
+        Some(bytes) => show::bytes(bytes),
+        None => "-".to_owned(),
+    };
+    vec![
+        show::text(site, "site"),
+        show::text(site, "state"),
+        free,
+        owed,
+        show::text(site, "troubles"),
+        show::text(site, "repairs"),
+        show::text(site, "folder"),
+        show::text(site, "why"),
+    ]
+}
+
+fn trouble(trouble: &Value) -> Vec<String> {
+    vec![
+        show::time(show::number(trouble, "unix_ms")),
+        show::text(trouble, "site"),
+        show::text(trouble, "kind"),
+        show::text(trouble, "what"),
+    ]
+}
