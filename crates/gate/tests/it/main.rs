@@ -9,6 +9,7 @@
 mod bad_bodies;
 mod client;
 mod framings;
+mod interop;
 mod limits;
 mod node;
 mod objects;
