@@ -111,7 +111,7 @@ pub async fn found(
         cloud: founding.cloud,
         shares,
         verifier_keys_path: layout.verifier_keys(),
-        proof: (proof.sets_that_rebuild, proof.sets_that_fail),
+        proof: (proof.sets_that_rebuild.into(), proof.sets_that_fail.into()),
     })
 }
 
@@ -149,7 +149,7 @@ fn furnish(layout: &Layout, charter: &Charter, founding: &Founding) -> Result<()
             0o644,
         )?;
         files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))?;
-        Dir::create(&folder.join("chunks")).map_err(|e| FoundError::Catalog(e.to_string()))?;
+        Dir::found(folder).map_err(|e| FoundError::Catalog(e.to_string()))?;
     }
     Ok(())
 }
@@ -177,10 +177,16 @@ async fn first_rows(
     entry: ledger::Entry,
 ) -> Result<(), FoundError> {
     let failed = |why: &dyn ToString| FoundError::Catalog(why.to_string());
+    let options = Options::default();
+    Embedded::create(
+        [layout.site(SiteId::A), layout.site(SiteId::B)],
+        places.cloud,
+        &options,
+    )
+    .map_err(|e| failed(&e))?;
     let tenure = Arc::new(Tenure::start(places)?);
     let folders = SiteId::BOTH.map(|site| Some(layout.site(site).to_path_buf()));
-    let engine = Embedded::create(folders, tenure, Options::default(), host.clone())
-        .map_err(|e| failed(&e))?;
+    let engine = Embedded::open(folders, tenure, options, host.clone()).map_err(|e| failed(&e))?;
     let commit = Commit {
         op: OpId::from_bytes(host.random()),
         preconditions: Vec::new(),

@@ -173,12 +173,14 @@ pub async fn open(config: &NodeConfig, host: &Host) -> Result<Opened, OpenError>
     };
     let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone())
         .map_err(|e| OpenError::Catalog(e.to_string()))?;
+    for site in SiteId::BOTH {
+        // A folder that is away now is known by its place when it is back.
+        engine.set_folder(site, layout.site(site).to_path_buf());
+    }
     let engine = Arc::new(engine);
-    let stores = SiteId::BOTH.map(|site| -> Arc<dyn ChunkStore> {
-        Arc::new(Dir::open(&layout.site(site).join("chunks")))
-    });
+    let stores = SiteId::BOTH
+        .map(|site| -> Arc<dyn ChunkStore> { Arc::new(Dir::awaiting(layout.site(site))) });
     let loss = Arc::new(Loss {
-        tenure: Arc::clone(&tenure),
         engine: Arc::clone(&engine),
     });
     let mirror = Mirror::new(stores, Arc::clone(&tenure) as _, loss, host.clone());

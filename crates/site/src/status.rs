@@ -3,14 +3,38 @@
 use crate::control::{Failure, Progress, Request};
 use crate::node::Node;
 use epoch::Standing;
-use futures::{StreamExt, stream};
-use mirror::Pace;
+use futures::{Stream, StreamExt, stream};
+use mirror::{ChunkRef, Pace};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::{Store, StoreError};
 use vault::shown_fields;
 use words::{AccessKeyId, SiteId, TenantName};
 
 /// Entries that are shown at once.
 const TAIL_MAX: usize = 1000;
+
+type Page = VecDeque<ChunkRef>;
+
+/// Every chunk that a row names, page by page.
+fn all_chunks(store: Arc<Store>) -> impl Stream<Item = Result<ChunkRef, StoreError>> + Send {
+    let begin = (store, Page::new(), Some(None));
+    stream::try_unfold(
+        begin,
+        |(store, mut page, mut next): (_, Page, Option<Option<Vec<u8>>>)| async move {
+            loop {
+                if let Some(chunk) = page.pop_front() {
+                    return Ok(Some((chunk, (store, page, next))));
+                }
+                let Some(after) = next else { return Ok(None) };
+                let (more, then) = Store::chunk_refs(&store, after).await?;
+                page.extend(more);
+                next = then.map(Some);
+            }
+        },
+    )
+}
 
 impl Node {
     /// Does what is asked.
@@ -180,36 +204,40 @@ impl Node {
             .into_iter()
             .filter(|site| self.opened.tenure.serving(*site))
             .collect();
-        let tell = |done: u64, total: u64| progress.tell("catalog", done, Some(total));
-        let catalog = self
-            .opened
-            .engine
-            .scrub(&tell)
-            .await
-            .map_err(|e| internal(&e))?;
-        let store = &self.rooms.store;
-        let pages = stream::try_unfold(Some(None), move |at: Option<Option<Vec<u8>>>| async move {
-            let Some(after) = at else { return Ok(None) };
-            let (page, next) = store.chunk_refs(after).await?;
-            let next = next.map(Some);
-            Ok::<_, store::StoreError>(Some((stream::iter(page.into_iter().map(Ok)), next)))
-        });
-        let refs = pages.map(|page| match page {
-            Ok(page) => page.left_stream(),
-            Err(error) => stream::iter([Err(error)]).right_stream(),
-        });
+        let mut catalog = serde_json::Map::new();
+        let mut mended = 0;
+        for site in &sites {
+            progress.tell(&format!("catalog of {site}"), 0, None);
+            let report = self
+                .opened
+                .engine
+                .scrub(*site)
+                .await
+                .map_err(|e| internal(&e))?;
+            mended += report.mended;
+            let shown = json!({
+                "rows": report.rows,
+                "bytes": report.bytes,
+                "wrong": report.wrong,
+                "mended": report.mended,
+                "undecided": report.undecided,
+                "rebuild": report.rebuild,
+            });
+            catalog.insert(site.to_string(), shown);
+        }
         let mut tell = |report: &mirror::ScrubReport| progress.tell("chunks", report.chunks, None);
+        let refs = all_chunks(Arc::clone(&self.rooms.store)).boxed();
         let chunks = mirror::scrub(
             &self.opened.mirror,
             &sites,
-            refs.flatten(),
+            refs,
             Pace::default(),
             &mut tell,
         )
         .await
-        .map_err(|e| internal(&e))?;
+        .map_err(|e: StoreError| internal(&e))?;
         let report = json!({ "sites": sites.iter().map(ToString::to_string).collect::<Vec<_>>(), "catalog": catalog, "chunks": chunks });
-        if !self.rooms.vault.is_sealed() && (chunks.repaired > 0 || catalog.repaired > 0) {
+        if !self.rooms.vault.is_sealed() && (chunks.repaired > 0 || mended > 0) {
             self.rooms
                 .vault
                 .record_act(ledger::Kind::Repair, "Scrub", report.to_string())

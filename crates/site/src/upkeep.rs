@@ -58,9 +58,6 @@ impl Node {
         let mut failures = [0; 2];
         loop {
             tokio::time::sleep(LOOK).await;
-            if let Some(why) = self.opened.engine.stopped() {
-                return why;
-            }
             for site in SiteId::BOTH {
                 if !self.opened.tenure.serving(site) {
                     continue;
@@ -71,7 +68,7 @@ impl Node {
                         failures[site.index()] += 1;
                         tracing::warn!(%site, why, "a site does not answer as it should");
                         if failures[site.index()] >= FAILURES_MAX {
-                            self.give_up(site, why).await;
+                            self.give_up(site, &why).await;
                         }
                     }
                 }
@@ -80,7 +77,11 @@ impl Node {
     }
 
     async fn look(&self, site: SiteId) -> Result<(), String> {
-        self.opened.engine.probe(site).map_err(|e| e.to_string())?;
+        self.opened
+            .engine
+            .probe(site)
+            .map(drop)
+            .map_err(|e| e.to_string())?;
         self.opened
             .mirror
             .probe(site)
@@ -88,15 +89,12 @@ impl Node {
             .map_err(|e| e.to_string())
     }
 
-    async fn give_up(&self, site: SiteId, why: String) {
-        let (tenure, head) = (Arc::clone(&self.opened.tenure), self.opened.engine.head());
-        let dropped = tokio::task::spawn_blocking(move || tenure.drop_site(site, head, &why)).await;
-        match dropped {
-            Ok(Ok(record)) => {
+    async fn give_up(&self, site: SiteId, why: &str) {
+        match self.opened.engine.give_up(site, why).await {
+            Ok(()) => {
                 self.opened.mirror.prefer(site.other());
-                tracing::warn!(%site, epoch = record.epoch, "the cloud goes on without a site");
+                tracing::warn!(%site, why, "the cloud goes on without a site");
             }
-            Ok(Err(error)) => tracing::error!(%site, %error, "a site cannot be given up"),
             Err(error) => tracing::error!(%site, %error, "a site cannot be given up"),
         }
     }
@@ -139,11 +137,39 @@ impl Node {
             tokio::time::sleep(LOOK).await;
             let Standing::Only(serving) = self.opened.tenure.standing() else {
                 self.settle_debts().await;
+                self.rebuild_damaged().await;
                 continue;
             };
             let site = serving.other();
             if self.may_return(site).await && self.heal(site, |_, _, _| {}).await.is_err() {
                 tokio::time::sleep(HEAL_PAUSE).await;
+            }
+        }
+    }
+
+    /// A catalog that gave a read error is built anew from the other site; reads went there meanwhile.
+    async fn rebuild_damaged(&self) {
+        for status in self.opened.engine.status().sites {
+            if status.damaged && status.serving {
+                let site = status.site;
+                match self.opened.engine.heal(site).await {
+                    Ok(report) => {
+                        tracing::warn!(%site, rows = report.copied, "the damaged catalog of a site was rebuilt");
+                        let text =
+                            format!("the catalog of {site} was rebuilt from {}", site.other());
+                        if let Err(error) = self
+                            .rooms
+                            .vault
+                            .record_act(Kind::Repair, "Rebuild", text)
+                            .await
+                        {
+                            tracing::debug!(%error, "the repair is not in the ledger");
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%site, %error, "the damaged catalog of a site is not rebuilt yet")
+                    }
+                }
             }
         }
     }
@@ -217,16 +243,17 @@ impl Node {
                 chunks.failures.join("; ")
             )));
         }
+        progress("catalog", 0, None);
         let report = self
             .opened
             .engine
-            .heal(site, &|done, total| progress("catalog", done, Some(total)))
+            .heal(site)
             .await
             .map_err(|e| failed(&e))?;
         self.opened.mirror.prefer(SiteId::A);
         self.settle_debts().await;
-        tracing::info!(%site, chunks = chunks.healed, rows = report.rows, "a site is current again");
-        Ok((chunks.healed, report.rows))
+        tracing::info!(%site, chunks = chunks.healed, rows = report.copied, "a site is current again");
+        Ok((chunks.healed, report.copied))
     }
 
     async fn publish_forever(&self) {

@@ -7,7 +7,7 @@ use crc_fast::{CrcAlgorithm, Digest as Crc};
 use md5::{Digest as _, Md5};
 
 enum Running {
-    Crc(ChecksumKind, Crc),
+    Crc(ChecksumKind, Box<Crc>),
     Sha(ChecksumKind, digest::Context),
 }
 
@@ -76,9 +76,9 @@ impl BodyHashes {
 impl Running {
     fn new(kind: ChecksumKind) -> Self {
         match kind {
-            ChecksumKind::Crc32 => Self::Crc(kind, Crc::new(CrcAlgorithm::Crc32IsoHdlc)),
-            ChecksumKind::Crc32c => Self::Crc(kind, Crc::new(CrcAlgorithm::Crc32Iscsi)),
-            ChecksumKind::Crc64Nvme => Self::Crc(kind, Crc::new(CrcAlgorithm::Crc64Nvme)),
+            ChecksumKind::Crc32 => Self::Crc(kind, Box::new(Crc::new(CrcAlgorithm::Crc32IsoHdlc))),
+            ChecksumKind::Crc32c => Self::Crc(kind, Box::new(Crc::new(CrcAlgorithm::Crc32Iscsi))),
+            ChecksumKind::Crc64Nvme => Self::Crc(kind, Box::new(Crc::new(CrcAlgorithm::Crc64Nvme))),
             ChecksumKind::Sha1 => Self::Sha(
                 kind,
                 digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY),

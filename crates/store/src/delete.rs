@@ -45,11 +45,11 @@ impl Store {
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let grants = self.vault.admit_delete(caller, bucket, &keys).await?;
         let wanted = Conditions::default();
-        Ok(stream::iter(&grants)
+        let deletions: Vec<_> = grants
+            .iter()
             .map(|grant| self.delete(grant, &wanted))
-            .buffered(AT_ONCE)
-            .collect()
-            .await)
+            .collect();
+        Ok(stream::iter(deletions).buffered(AT_ONCE).collect().await)
     }
 
     async fn delete(&self, grant: &DeleteGrant, wanted: &Conditions) -> Result<(), StoreError> {

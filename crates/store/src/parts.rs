@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::get::{Located, Place};
 use crate::record::manifest::{self, Line};
 use crate::record::part::{self, PartRow};
-use catalog::{KeyRange, Order};
+use catalog::{Engine, KeyRange, Order};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
 use words::VersionId;
@@ -13,6 +13,27 @@ use words::limits::SCAN_ROWS_MAX;
 
 /// Rows that are read at once.
 const READS_AT_ONCE: usize = 16;
+
+async fn locate_part(
+    engine: &dyn Engine,
+    version: VersionId,
+    line: Line,
+) -> Result<Located, StoreError> {
+    let row = engine.get(&part::key(version, line.number)).await?;
+    let row = row.ok_or_else(|| StoreError::Corrupt("a part of the object is missing".into()))?;
+    let row = PartRow::decode(&row.value)?;
+    if row.segment.segment != line.segment {
+        return Err(StoreError::Corrupt(
+            "a part is not the one that the object was completed with".into(),
+        ));
+    }
+    let plain = row.segment.segment.plain_bytes;
+    Ok(Located {
+        number: line.number,
+        place: Place::Chunks(Arc::new(row.segment)),
+        plain,
+    })
+}
 
 impl Store {
     /// All lines of a version's manifest, in order.
@@ -38,24 +59,12 @@ impl Store {
         version: VersionId,
         lines: &[Line],
     ) -> Result<Vec<Located>, StoreError> {
-        stream::iter(lines)
-            .map(|line| async move {
-                let row = self.engine.get(&part::key(version, line.number)).await?;
-                let row = row
-                    .ok_or_else(|| StoreError::Corrupt("a part of the object is missing".into()))?;
-                let row = PartRow::decode(&row.value)?;
-                if row.segment.segment != line.segment {
-                    return Err(StoreError::Corrupt(
-                        "a part is not the one that the object was completed with".into(),
-                    ));
-                }
-                let plain = row.segment.segment.plain_bytes;
-                Ok(Located {
-                    number: line.number,
-                    place: Place::Chunks(Arc::new(row.segment)),
-                    plain,
-                })
-            })
+        let located = lines.iter().copied().map(|line| {
+            let engine = Arc::clone(&self.engine);
+            async move { locate_part(&*engine, version, line).await }
+        });
+        let located: Vec<_> = located.collect();
+        stream::iter(located)
             .buffered(READS_AT_ONCE)
             .try_collect()
             .await

@@ -53,7 +53,7 @@ impl SegmentPlace {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A segment of `plain` bytes in one made-up chunk.
