@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# s3cmd, told only where the store is and which region it has.
+set -euo pipefail
+echo "version $(s3cmd --version | sed 's/.* //')"
+bucket=clients-s3cmd
+cat > s3cfg <<CFG
+[default]
+access_key = $AWS_ACCESS_KEY_ID
+secret_key = $AWS_SECRET_ACCESS_KEY
+host_base = $CLARENCE_ENDPOINT_HOST
+host_bucket = $CLARENCE_ENDPOINT_HOST
+bucket_location = $AWS_DEFAULT_REGION
+use_https = $([ -n "${AWS_CA_BUNDLE:-}" ] && echo True || echo False)
+${AWS_CA_BUNDLE:+ca_certs_file = $AWS_CA_BUNDLE}
+CFG
+# s3cmd reads these two as well; the file has to be enough.
+unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+s3() { s3cmd --config s3cfg --no-progress "$@"; }
+head -c 20971520 /dev/urandom > big.bin
+
+s3 mb "s3://$bucket"
+s3 put "$CLARENCE_TEST_DATA/population-luxembourg.csv" "s3://$bucket/stat/population.csv"
+s3 put big.bin "s3://$bucket/big.bin"
+s3 get "s3://$bucket/big.bin" back.bin
+cmp big.bin back.bin
+s3 ls "s3://$bucket/" | grep -q 'DIR.*stat/'
+s3 la | grep -q 'stat/population.csv\|big.bin'
+s3 info "s3://$bucket" | grep -q "Location:.*$AWS_REGION"
+s3 info "s3://$bucket/big.bin" | grep -q 'File size: 20971520'
+s3 sync "$CLARENCE_TEST_DATA/" "s3://$bucket/data/"
+mkdir folder
+s3 sync "s3://$bucket/data/" folder/
+diff -r "$CLARENCE_TEST_DATA" folder
+s3 cp "s3://$bucket/stat/population.csv" "s3://$bucket/Zürich + é.csv"
+s3 ls "s3://$bucket/Z" | grep -qF 'Zürich + é.csv'
+s3 mv "s3://$bucket/Zürich + é.csv" "s3://$bucket/moved.csv"
+s3 modify --add-header=x-amz-meta-note:register "s3://$bucket/moved.csv"
+s3 info "s3://$bucket/moved.csv" | grep -q 'x-amz-meta-note: register'
+s3 get "s3://$bucket/moved.csv" - | cmp - "$CLARENCE_TEST_DATA/population-luxembourg.csv"
+s3 du "s3://$bucket/data/" | grep -q '[0-9] objects'
+s3 signurl "s3://$bucket/moved.csv" +600 > link.txt
+curl -fsS ${AWS_CA_BUNDLE:+--cacert "$AWS_CA_BUNDLE"} "$(cat link.txt)" | cmp - "$CLARENCE_TEST_DATA/population-luxembourg.csv"
+s3 del "s3://$bucket/stat/population.csv"
+s3 del --recursive --force "s3://$bucket/"
+[ -z "$(s3 ls "s3://$bucket/")" ]
+s3 rb "s3://$bucket"
+echo "did mb put(multipart) get ls info sync cp mv modify signurl del rb"
