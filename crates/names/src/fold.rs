@@ -212,7 +212,7 @@ impl<'a> Worker<'a> {
             .saturating_add(1);
         let mut writer = self.claim().await?;
         let opener = self.index.opener(self.key, self.bucket, false);
-        let mut merge = Merge::new(opener, &[], None, &runs);
+        let mut merge = Merge::new(opener, &[], &runs);
         let mut writes = 0;
         merge.seek(&[]).await?;
         while merge.step().await? {

@@ -75,7 +75,7 @@ impl Index {
             return Ok(walk.finish());
         };
         let opener = self.opener(key, bucket, true);
-        let mut merge = Merge::new(opener, view.layers(), manifest.watermark, &manifest.runs);
+        let mut merge = Merge::new(opener, view.layers(), &manifest.runs);
         merge.seek(&start).await?;
         while merge.step().await? {
             let next = walk

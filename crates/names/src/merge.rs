@@ -2,7 +2,6 @@
 
 use crate::api::NameFacts;
 use crate::error::NamesError;
-use crate::position::Position;
 use crate::record::RunRecord;
 use crate::run::{Opener, RunCursor};
 use crate::view::{Layer, LayerCursor};
@@ -34,17 +33,12 @@ pub(crate) struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    /// Layers and runs, both newest first; every layer is newer than every run. Deltas up to the watermark
-    /// stand in the runs and are passed over. [`Self::seek`] must come next.
-    pub(crate) fn new(
-        opener: Opener<'a>,
-        layers: &[Arc<Layer>],
-        watermark: Option<Position>,
-        runs: &[RunRecord],
-    ) -> Self {
+    /// Layers and runs, both newest first; every layer is newer than every run. [`Self::seek`] must come
+    /// next.
+    pub(crate) fn new(opener: Opener<'a>, layers: &[Arc<Layer>], runs: &[RunRecord]) -> Self {
         let layers = layers
             .iter()
-            .map(|layer| Source::Layer(LayerCursor::new(layer, watermark)));
+            .map(|layer| Source::Layer(LayerCursor::new(layer)));
         let runs = runs.iter().map(|run| Source::Run(RunCursor::new(*run)));
         Self {
             opener,

@@ -140,22 +140,21 @@ impl View {
     }
 }
 
-/// A place in a layer, which passes over deltas that lie in runs already.
+/// A place in a layer.
+///
+/// A layer may hold deltas that lie in runs already, because it is dropped only as a whole. They do no
+/// harm: everything newer that the runs know of the same name lies in this layer or in one above it.
 pub(crate) struct LayerCursor {
     layer: Arc<Layer>,
-    watermark: Option<Position>,
     at: usize,
 }
 
 impl LayerCursor {
-    pub(crate) fn new(layer: &Arc<Layer>, watermark: Option<Position>) -> Self {
-        let mut cursor = Self {
+    pub(crate) fn new(layer: &Arc<Layer>) -> Self {
+        Self {
             layer: Arc::clone(layer),
-            watermark,
             at: 0,
-        };
-        cursor.pass_folded();
-        cursor
+        }
     }
     pub(crate) fn current(&self) -> Option<(&[u8], Option<&NameFacts>)> {
         let delta = self.layer.deltas.get(self.at)?;
@@ -166,20 +165,8 @@ impl LayerCursor {
             .layer
             .deltas
             .partition_point(|delta| &*delta.name < target);
-        self.pass_folded();
     }
-    pub(crate) fn advance(&mut self) {
+    pub(crate) const fn advance(&mut self) {
         self.at += 1;
-        self.pass_folded();
-    }
-    fn pass_folded(&mut self) {
-        while self
-            .layer
-            .deltas
-            .get(self.at)
-            .is_some_and(|delta| Some(delta.position) <= self.watermark)
-        {
-            self.at += 1;
-        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::naive::{self, Model};
 use crate::support::{BUCKET, Crash, Rig, facts, key, run, tiny};
 use names::{ListQuery, NamesError};
+use std::sync::atomic::Ordering;
 
 async fn filled() -> (Rig, Model) {
     let rig = Rig::new(tiny());
@@ -58,6 +59,36 @@ fn a_crash_at_every_single_commit_leaves_a_right_listing() {
                     break;
                 }
                 at += 1;
+            }
+        }
+    });
+}
+
+#[test]
+fn an_unknown_outcome_is_looked_up_and_never_guessed() {
+    run(async {
+        for how in [Crash::Lost, Crash::Untold] {
+            for at in 0..60 {
+                let (mut rig, model) = filled().await;
+                rig.clock.pass(5000);
+                rig.engine.crash_at(at, how);
+                let before = rig.engine.commits.load(Ordering::Relaxed);
+                let done = rig.index.fold(&key(), BUCKET).await;
+                let reached = rig.engine.commits.load(Ordering::Relaxed) - before > at;
+                match how {
+                    Crash::Lost if reached => {
+                        assert!(matches!(done, Err(NamesError::Commit { .. })))
+                    }
+                    _ => assert!(done.is_ok(), "{done:?}"),
+                }
+                assert_right(&rig, &model).await;
+                rig.restart();
+                rig.index.compact(&key(), BUCKET).await.unwrap();
+                assert_right(&rig, &model).await;
+                rig.clock.pass(5000);
+                rig.index.fold(&key(), BUCKET).await.unwrap();
+                assert_right(&rig, &model).await;
+                assert_no_orphans(&rig).await;
             }
         }
     });

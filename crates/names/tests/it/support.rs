@@ -60,6 +60,10 @@ pub enum Crash {
     Before,
     /// It took effect and nobody was told.
     After,
+    /// It never took effect, its outcome is unknown, and the engine goes on.
+    Lost,
+    /// It took effect, its outcome is unknown, and the engine goes on.
+    Untold,
 }
 
 type Interruption = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -153,8 +157,11 @@ impl Engine for Faulty {
         let Some(how) = now else {
             return self.inner.commit(request).await;
         };
-        self.down.store(true, Ordering::Relaxed);
-        if how == Crash::After {
+        self.down.store(
+            matches!(how, Crash::Before | Crash::After),
+            Ordering::Relaxed,
+        );
+        if matches!(how, Crash::After | Crash::Untold) {
             let _told_nobody = self.inner.commit(request).await;
         }
         Outcome::Unknown("crashed".into())
@@ -282,6 +289,7 @@ impl Rig {
                 assert!(page.next.is_none());
                 return items;
             }
+            assert!(page.next > query.after, "a listing goes forward");
             query.after = page.next;
         }
     }
