@@ -1,0 +1,11 @@
+//! The command as a person and a script meet it: the binary is run, and its output, exit codes and files are
+//! looked at.
+#![allow(clippy::disallowed_methods)] // proof, not product
+
+mod arguments;
+mod ledger;
+mod node;
+mod run;
+mod schema;
+mod settings;
+mod smoke;
