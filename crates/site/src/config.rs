@@ -3,7 +3,7 @@
 use crate::layout::Layout;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-pub pub use vault::SitePolicy;
+pub use vault::SitePolicy;
 
 /// What a node is told at its start.
 #[derive(Clone, Debug)]
