@@ -131,7 +131,7 @@ impl ChunkWriter for DirWriter {
         let bytes = self.gathered_bytes as u64;
         let (file, length) = self
             .flush(move |_, file, length| {
-                if false { blocks::begin_writing_out(&file, length.saturating_sub(bytes), bytes);
+                blocks::begin_writing_out(&file, length.saturating_sub(bytes), bytes);
                 Ok((file, length))
             })
             .await?;
