@@ -1,7 +1,7 @@
 //! A request's document (XML), read whole and checked before s3s reads it: its length, its hashes, and that
 //! it holds nothing that s3s would skip in silence.
 
-use crate::body::incoming;
+use crate::body::{Wire, incoming};
 use crate::expected;
 use crate::refuse::No;
 use crate::verb::Verb;
@@ -9,7 +9,6 @@ use authn::{ChunkSignatures, PayloadHash};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::HeaderMap;
-use hyper::body::{Body as _, Incoming};
 use std::time::Duration;
 use store::checksum::BodyHashes;
 use words::limits::XML_BODY_BYTES_MAX;
@@ -24,12 +23,12 @@ const EMPTY_SHA256: [u8; 32] = [
 pub(crate) async fn read(
     verb: Verb,
     headers: &HeaderMap,
-    body: Incoming,
+    body: &mut Wire,
     payload: PayloadHash,
     chunks: Option<ChunkSignatures>,
     idle: Duration,
 ) -> Result<Bytes, No> {
-    if body.is_end_stream() && verb != Verb::DeleteObjects {
+    if body.is_empty() && verb != Verb::DeleteObjects {
         return match payload {
             PayloadHash::Hex(hash) if hash != EMPTY_SHA256 => {
                 Err(store::api::BodyError::Signature.into())

@@ -2,8 +2,8 @@
 //! rest, ask one verb, answer.
 
 use crate::backend::{Backend, Identified};
-use crate::body::incoming;
 use crate::body::out::Out;
+use crate::body::{Wire, incoming};
 use crate::config::Config;
 use crate::ops::{Ops, Readiness, Seen};
 use crate::query::Query;
@@ -15,19 +15,11 @@ use crate::verbs::Verbs;
 use crate::{document, unsupported};
 use authn::RequestHead;
 use bytes::Bytes;
-use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RETRY_AFTER, SERVER,
-};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, SERVER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How much of a refused body is read, so that the client reads the answer instead of a reset.
-const DRAIN_BYTES_MAX: usize = 1024 * 1024;
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The headers that s3s may see; the rest is read here, from what was signed.
 const FOR_S3S: [&str; 6] = [
@@ -137,13 +129,10 @@ impl Door {
         verb: &mut &'static str,
     ) -> Result<Response<Out>, No> {
         let (parts, body) = request.into_parts();
-        let waits = parts.headers.contains_key(EXPECT);
-        let mut body = Some(body);
-        let answer = self.go(parts, &mut body, verb).await;
-        if answer.is_err()
-            && let Some(body) = body.filter(|body| !waits && !body.is_end_stream())
-        {
-            drain(body).await;
+        let mut wire = Wire::new(body, &parts.headers);
+        let answer = self.go(parts, &mut wire, verb).await;
+        if answer.is_err() {
+            wire.drain().await;
         }
         answer
     }
@@ -151,7 +140,7 @@ impl Door {
     async fn go(
         &self,
         parts: http::request::Parts,
-        body: &mut Option<Incoming>,
+        wire: &mut Wire,
         verb: &mut &'static str,
     ) -> Result<Response<Out>, No> {
         self.open()?;
@@ -172,17 +161,14 @@ impl Door {
             chunks,
         } = identified;
         let idle = self.config.idle_timeout;
-        let incoming = body
-            .take()
-            .ok_or_else(|| No::request("The request has no body"))?;
         let (document, taken) = if asked_for.carries_object() {
             (
                 Bytes::new(),
-                Some(incoming::take(&headers, incoming, payload, chunks, idle)?),
+                Some(incoming::take(&headers, wire, payload, chunks, idle)?),
             )
         } else {
             (
-                document::read(asked_for, &headers, incoming, payload, chunks, idle).await?,
+                document::read(asked_for, &headers, wire, payload, chunks, idle).await?,
                 None,
             )
         };
@@ -308,20 +294,6 @@ fn plain_request(
         .headers_mut()
         .insert(CONTENT_LENGTH, HeaderValue::from(length));
     Ok(plain)
-}
-
-/// Reads on for a while after a refusal.
-async fn drain(mut body: Incoming) {
-    let reading = async {
-        let mut bytes = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, Bytes::len);
-            if bytes > DRAIN_BYTES_MAX {
-                break;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(DRAIN_TIME_MAX, reading).await;
 }
 
 /// What s3s refuses itself (a query that is no number, XML that is not as it must be, an operation nobody

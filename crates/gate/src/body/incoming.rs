@@ -2,7 +2,7 @@
 //! handed on only when the end of the framing, its signatures and its trailers are good, so a store that
 //! counts bytes instead of waiting for the end is safe too.
 
-use super::{Fault, Taken};
+use super::{Fault, Leftover, Taken, Wire};
 use crate::expected;
 use crate::refuse::No;
 use authn::chunked::{ChunkedError, Decoder};
@@ -21,13 +21,13 @@ use tokio::time::{Instant, Sleep};
 /// `100 Continue` is not sent to someone who is refused.
 pub(crate) fn take(
     headers: &HeaderMap,
-    body: Incoming,
+    body: &mut Wire,
     payload: PayloadHash,
     chunks: Option<ChunkSignatures>,
     idle: Duration,
 ) -> Result<Taken, No> {
     let (expected, trailers) = expected::read(headers, payload)?;
-    let length = length(headers, &body, payload)?;
+    let length = length(headers, body, payload)?;
     let decoder = if payload.is_chunked() {
         let names: Vec<&str> = trailers.iter().map(String::as_str).collect();
         Some(Decoder::new(&payload, chunks, length, &names).map_err(|e| No::from(e.answer()))?)
@@ -36,7 +36,9 @@ pub(crate) fn take(
     };
     let fault = Fault::default();
     let pieces = Pieces {
-        body,
+        body: body.body.take(),
+        leftover: body.leftover.clone(),
+        sending: body.sending,
         decoder,
         input: Bytes::new(),
         left: length,
@@ -57,7 +59,7 @@ pub(crate) fn take(
 }
 
 /// The number of plain bytes, which must be known beforehand.
-fn length(headers: &HeaderMap, body: &Incoming, payload: PayloadHash) -> Result<u64, No> {
+fn length(headers: &HeaderMap, body: &Wire, payload: PayloadHash) -> Result<u64, No> {
     let missing = || {
         No::new(
             411,
@@ -80,7 +82,7 @@ fn length(headers: &HeaderMap, body: &Incoming, payload: PayloadHash) -> Result<
     if !headers.contains_key("content-length") && headers.contains_key("transfer-encoding") {
         return Err(missing());
     }
-    body.size_hint().exact().ok_or_else(missing)
+    body.length().ok_or_else(missing)
 }
 
 /// Whether the client stopped sending before the announced end.
@@ -93,7 +95,11 @@ fn ended_early(error: &hyper::Error) -> bool {
 
 /// The pieces of one body.
 struct Pieces {
-    body: Incoming,
+    /// The connection's body until its end.
+    body: Option<Incoming>,
+    leftover: Leftover,
+    /// The client sends, asked or not.
+    sending: bool,
     decoder: Option<Decoder>,
     /// Framed bytes not decoded yet.
     input: Bytes,
@@ -112,12 +118,19 @@ struct Pieces {
 impl Pieces {
     /// The next bytes off the wire, or an error if none come for too long.
     fn poll_wire(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        self.sending = true;
         loop {
-            match Pin::new(&mut self.body).poll_frame(cx) {
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     self.waiting = false;
                     match frame {
-                        None => return Poll::Ready(None),
+                        None => {
+                            self.body = None;
+                            return Poll::Ready(None);
+                        }
                         Some(Err(error)) if ended_early(&error) => {
                             return Poll::Ready(Some(Err(BodyError::Incomplete)));
                         }
@@ -220,6 +233,17 @@ impl Pieces {
                     return Poll::Ready(self.held.take().map(Ok));
                 }
             }
+        }
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take()
+            && self.sending
+            && !body.is_end_stream()
+        {
+            self.leftover.leave(body);
         }
     }
 }

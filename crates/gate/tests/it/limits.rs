@@ -180,6 +180,40 @@ async fn large_objects_stream_both_ways() {
 }
 
 #[tokio::test]
+async fn who_is_refused_while_sending_reads_the_answer() {
+    let world = World::start().await;
+    world.bucket("own");
+    let body = vec![7u8; 8 << 20];
+    let put = |path| ask("PUT", path).body(body.clone());
+    for (what, asked, status) in [
+        ("no bucket", put("/none/k"), 404),
+        (
+            "not offered",
+            put("/own/k").header("x-amz-tagging", "a"),
+            501,
+        ),
+        ("bad header", put("/own/k").header("content-md5", "x"), 400),
+        ("unsigned", put("/own/k").unsigned(), 403),
+        ("wrong hash", put("/own/k").payload(&"0".repeat(64)), 400),
+    ] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        assert_eq!(
+            asked.send_on(&mut stream, &world).await.status,
+            status,
+            "{what}"
+        );
+        assert_eq!(
+            ask("HEAD", "/own")
+                .send_on(&mut stream, &world)
+                .await
+                .status,
+            200,
+            "{what}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn heads_that_are_too_large_or_too_slow() {
     let world = World::with(|config| config.head_timeout = Duration::from_millis(300)).await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();

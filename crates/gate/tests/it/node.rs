@@ -450,12 +450,8 @@ impl Backend for Node {
         asked: PutAsked,
         body: BodyIn,
     ) -> Result<PutDone, StoreError> {
-        let (bytes, digests) = read(
-            &asked,
-            body,
-            Some(ChecksumKind::Crc64Nvme).filter(|_| false),
-        )
-        .await?;
+        self.in_bucket(bucket, |_| Ok(()))?;
+        let (bytes, digests) = read(&asked, body, None).await?;
         self.in_bucket(bucket, |objects| {
             check(
                 &asked.conditions,
