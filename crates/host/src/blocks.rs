@@ -1,7 +1,7 @@
 //! Large files written once from front to back and read at any place: what chunk files need beside
 //! [`crate::files`]. None of these makes anything durable but [`sync`].
 
-use rustix::fs::{Advice, FallocateFlags};
+use rustix::fs::Advice;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
@@ -13,15 +13,6 @@ const OFFSET_MAX: u64 = i64::MAX as u64;
 /// Writes all of `bytes` at `offset`.
 pub fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all_at(bytes, offset)
-}
-
-/// Reserves space for `bytes` bytes without changing the file's length. A file system that cannot reserve
-/// is no error; one that is full is.
-pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
-        Err(e) if e == rustix::io::Errno::OPNOTSUPP || e == rustix::io::Errno::NOSYS => Ok(()),
-        other => Ok(other?),
-    }
 }
 
 /// Asks the kernel to begin writing a range that was just written, so that a later sync has less to wait

@@ -85,6 +85,7 @@ async fn run(
 ) -> Result<(), Miss> {
     let store = shared.store(site);
     let mut writer = deadline("beginning a chunk", store.create(id)).await?;
+    let mut bytes: usize = 0;
     while let Some(order) = orders.recv().await {
         match order {
             Order::Append(piece, counted) => {
@@ -92,9 +93,10 @@ async fn run(
                     give_up(writer).await;
                     return Err(miss);
                 }
+                bytes = bytes.saturating_add(piece.len());
                 drop(counted);
             }
-            Order::Finish => return finish(shared, site, writer).await,
+            Order::Finish => return finish(shared, site, writer, bytes).await,
         }
     }
     give_up(writer).await;
@@ -104,9 +106,14 @@ async fn run(
     })
 }
 
-async fn finish(shared: &Shared, site: SiteId, writer: Box<dyn ChunkWriter>) -> Result<(), Miss> {
+async fn finish(
+    shared: &Shared,
+    site: SiteId,
+    writer: Box<dyn ChunkWriter>,
+    bytes: usize,
+) -> Result<(), Miss> {
     // Waiting for a turn is no fault of the site, so the deadline begins afterwards.
-    let turn = shared.sync_turn(site).await;
+    let turn = shared.sync_turn(site, bytes).await;
     let outcome = deadline("making a chunk durable", writer.finish()).await;
     drop(turn);
     outcome

@@ -14,7 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-use words::limits::{CHUNK_PLAINTEXT_BYTES, MIRROR_BYTES_MAX, MIRROR_SYNCS_MAX, SITE_DEADLINE_MS};
+use words::limits::{
+    CHUNK_PLAINTEXT_BYTES, MIRROR_BYTES_MAX, MIRROR_SYNC_BYTES_LEAST, MIRROR_SYNC_BYTES_MAX,
+    SITE_DEADLINE_MS,
+};
 use words::{ChunkId, SiteId};
 
 /// Longest chunk that is read or written, in sealed bytes.
@@ -52,6 +55,7 @@ pub struct Shared {
 struct Site {
     store: Arc<dyn ChunkStore>,
     health: Mutex<SiteHealth>,
+    /// Bytes that are being made durable, in KiB.
     syncs: Semaphore,
 }
 
@@ -67,7 +71,7 @@ impl Mirror {
         let sites = stores.map(|store| Site {
             store,
             health: Mutex::default(),
-            syncs: Semaphore::new(MIRROR_SYNCS_MAX),
+            syncs: Semaphore::new(MIRROR_SYNC_BYTES_MAX / 1024),
         });
         let shared = Shared {
             sites,
@@ -201,9 +205,15 @@ impl Shared {
         }
     }
 
-    /// A turn at making a chunk durable; `None` only if the mirror is being taken down.
-    pub(crate) async fn sync_turn(&self, site: SiteId) -> Option<SemaphorePermit<'_>> {
-        self.site(site).syncs.acquire().await.ok()
+    /// A turn at making a chunk of so many bytes durable; `None` only if the mirror is being taken down.
+    pub(crate) async fn sync_turn(
+        &self,
+        site: SiteId,
+        bytes: usize,
+    ) -> Option<SemaphorePermit<'_>> {
+        let bytes = bytes.clamp(MIRROR_SYNC_BYTES_LEAST, MIRROR_SYNC_BYTES_MAX);
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        self.site(site).syncs.acquire_many(kib).await.ok()
     }
 
     /// Counts bytes against the limit; waits while too many are on their way.

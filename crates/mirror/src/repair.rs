@@ -271,7 +271,7 @@ async fn put_copy(
     let outcome = async {
         let mut writer = deadline("beginning a copy", shared.store(to).replace(chunk.id)).await?;
         deadline("writing a copy", writer.append(sealed)).await?;
-        let turn = shared.sync_turn(to).await;
+        let turn = shared.sync_turn(to, sealed.len()).await;
         let finished = deadline("making a copy durable", writer.finish()).await;
         drop(turn);
         finished

@@ -62,8 +62,11 @@ pub const SITE_RETRY_MS: u64 = 2_000;
 pub const READ_PATIENCE_MS: u64 = 1_000;
 /// Sealed bytes on their way to the sites, all chunks together.
 pub const MIRROR_BYTES_MAX: usize = 96 * 1024 * 1024;
-/// Chunks that one site makes durable at the same time.
-pub const MIRROR_SYNCS_MAX: usize = 32;
+/// Sealed bytes that one site makes durable at the same time. A slow disk (100 MB/s for both sites) has to
+/// be done with them well within [`SITE_DEADLINE_MS`], or mere load would pass for a loss.
+pub const MIRROR_SYNC_BYTES_MAX: usize = 96 * 1024 * 1024;
+/// What a chunk counts at least against [`MIRROR_SYNC_BYTES_MAX`]: short ones are bounded in number.
+pub const MIRROR_SYNC_BYTES_LEAST: usize = 1024 * 1024;
 /// Damaged copies that wait for their repair.
 pub const REPAIRS_WAITING_MAX: usize = 10_000;
 /// How long a deleted chunk is kept for readers that are still on it, in milliseconds.
