@@ -164,3 +164,112 @@ impl SiteHealth {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Signal, SiteHealth, Writing};
+    use std::time::Duration;
+    use words::limits::SITE_RETRY_MS;
+
+    const fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn three_troubles_within_ten_seconds_are_a_loss() {
+        // Times of trouble, and whether the last one makes the site count as lost.
+        let table: [(&[u64], bool); 6] = [
+            (&[0], false),
+            (&[0, 1], false),
+            (&[0, 1, 2], true),
+            (&[0, 5_000, 10_000], true),
+            (&[0, 5_000, 10_001], false),
+            (&[0, 9_000, 18_000, 19_000], true),
+        ];
+        for (times, lost) in table {
+            let mut health = SiteHealth::default();
+            for time in times {
+                // What goes well in between does not take trouble back.
+                health.wrote(at(*time), at(*time), Signal::Well, "");
+                health.wrote(at(*time), at(*time), Signal::Trouble, "disk");
+            }
+            assert_eq!(
+                matches!(health.writing(), Writing::Lost(_)),
+                lost,
+                "{times:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn some_signals_are_conclusive() {
+        for (signal, lost) in [
+            (Signal::Slow, true),
+            (Signal::FolderAway, true),
+            (Signal::CannotWrite, false),
+        ] {
+            let mut health = SiteHealth::default();
+            health.wrote(at(0), at(0), signal, "why");
+            let expected = if lost {
+                Writing::Lost("why".into())
+            } else {
+                Writing::CannotWrite("why".into())
+            };
+            assert_eq!(*health.writing(), expected);
+            assert!(!health.may_write(at(1)) && health.may_read(at(1)));
+        }
+        // A lost site that is full besides stays lost.
+        let mut health = SiteHealth::default();
+        health.wrote(at(0), at(0), Signal::Slow, "slow");
+        health.wrote(at(1), at(1), Signal::CannotWrite, "full");
+        assert_eq!(*health.writing(), Writing::Lost("slow".into()));
+    }
+
+    #[test]
+    fn one_attempt_per_interval_and_one_success_closes() {
+        let mut health = SiteHealth::default();
+        health.wrote(at(100), at(0), Signal::Slow, "slow");
+        assert!(!health.may_write(at(99 + SITE_RETRY_MS)));
+        assert!(health.may_write(at(100 + SITE_RETRY_MS)));
+        assert!(
+            !health.may_write(at(101 + SITE_RETRY_MS)),
+            "only one is let through"
+        );
+        // What was begun before the trouble proves nothing.
+        health.wrote(at(200), at(50), Signal::Well, "");
+        assert_eq!(*health.writing(), Writing::Lost("slow".into()));
+        health.wrote(
+            at(200 + SITE_RETRY_MS),
+            at(100 + SITE_RETRY_MS),
+            Signal::Well,
+            "",
+        );
+        assert_eq!(*health.writing(), Writing::Well);
+        assert!(health.may_write(at(201 + SITE_RETRY_MS)));
+    }
+
+    #[test]
+    fn suspicion_passes() {
+        let mut health = SiteHealth::default();
+        health.wrote(at(0), at(0), Signal::Trouble, "disk");
+        assert_eq!(*health.writing(), Writing::Suspect);
+        health.wrote(at(9_000), at(8_000), Signal::Well, "");
+        assert_eq!(*health.writing(), Writing::Suspect);
+        health.wrote(at(10_001), at(10_000), Signal::Well, "");
+        assert_eq!(*health.writing(), Writing::Well);
+    }
+
+    #[test]
+    fn reads_have_a_breaker_of_their_own() {
+        let mut health = SiteHealth::default();
+        for time in 0..3 {
+            assert!(health.may_read(at(time)));
+            health.read(at(time), at(time), Signal::Slow);
+        }
+        assert!(!health.may_read(at(3)) && health.may_write(at(3)));
+        assert_eq!(*health.writing(), Writing::Well);
+        assert!(health.may_read(at(2 + SITE_RETRY_MS)));
+        health.read(at(3 + SITE_RETRY_MS), at(2 + SITE_RETRY_MS), Signal::Well);
+        assert!(health.may_read(at(3 + SITE_RETRY_MS)));
+    }
+}

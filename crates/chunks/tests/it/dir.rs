@@ -110,6 +110,24 @@ async fn an_exchanged_folder_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
+async fn a_store_can_wait_for_its_folder() {
+    let guard = tempfile::tempdir().unwrap();
+    let site = guard.path().join("site");
+    let store = Dir::awaiting(&site);
+    away(&store, None).await;
+    assert!(store.adopt().await.is_err());
+    let before = Dir::found(&site).unwrap();
+    put(&before, id(1, 1), &[b"x"]).await.unwrap();
+    assert_eq!(
+        put(&store, id(1, 2), &[b"y"]).await.unwrap_err().cause(),
+        Cause::FolderAway
+    );
+    store.adopt().await.unwrap();
+    assert_eq!(store.read(id(1, 1), 0, 1).await.unwrap(), &b"x"[..]);
+    put(&store, id(1, 3), &[b"z"]).await.unwrap();
+}
+
+#[tokio::test]
 async fn opening_tidies_copies_but_keeps_chunks() {
     let guard = tempfile::tempdir().unwrap();
     let store = Dir::found(guard.path()).unwrap();

@@ -98,6 +98,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+            if let Ok(row) = DebtRow::decode(&bytes) {
+                assert_eq!(row.encode(), bytes);
+            }
+            if let Ok((site, id)) = parse_key(&bytes) {
+                assert_eq!(debt_key(site, id), bytes);
+            }
+        }
+    }
+
     #[test]
     fn refuses_what_is_not_a_debt() {
         assert!(DebtRow::decode(&[2; 45]).is_err());
