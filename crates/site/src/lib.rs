@@ -22,4 +22,5 @@ pub use config::NodeConfig;
 pub use found::{FoundError, FoundReport, found};
 pub use layout::Layout;
 pub use node::{RunError, run};
+pub use open::OpenError;
 pub use rooms::Rooms;
