@@ -65,7 +65,7 @@ pub struct Failure {
     pub suggestion: Option<String>,
     /// What was found, where a check failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
+    pub details: Option<Box<Value>>,
     /// What is printed on stdout for a person besides, such as the findings of a check.
     #[serde(skip)]
     pub text: String,
@@ -107,7 +107,7 @@ impl Failure {
     /// Adds what a check found, for scripts and for people.
     #[must_use]
     pub fn finding(mut self, details: Value, text: String) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self.text = text;
         self
     }

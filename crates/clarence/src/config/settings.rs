@@ -161,7 +161,10 @@ mod tests {
     #[test]
     fn plain_http_does_not_leave_this_machine_unasked() {
         let beyond = ("s3.listen", text("0.0.0.0:80"));
-        let error = settings(&[beyond.clone()]).check().unwrap_err().to_string();
+        let error = settings(std::slice::from_ref(&beyond))
+            .check()
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("s3.tls_cert") && error.contains("allow_plain_http_beyond_loopback"),
             "{error}"

@@ -141,7 +141,7 @@ fn read_size(text: &str) -> Result<u64, String> {
 fn size_text(bytes: u64) -> String {
     UNITS
         .iter()
-        .find(|(_, factor)| bytes >= *factor && bytes % factor == 0)
+        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
         .map_or_else(
             || bytes.to_string(),
             |(unit, factor)| format!("{}{unit}", bytes / factor),

@@ -12,9 +12,7 @@ fn leaves(first: u64, last: u64) -> Vec<ledger::Leaf> {
     (first..last)
         .map(|index| {
             let fields = Fields::new(Kind::Grant, words::UnixMillis(index));
-            Entry::prepare(fields.commit(&[7; 32]), Vec::new())
-                .leaf()
-                .clone()
+            *Entry::prepare(fields.commit(&[7; 32]), Vec::new()).leaf()
         })
         .collect()
 }

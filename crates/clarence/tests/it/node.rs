@@ -147,7 +147,7 @@ fn a_sealed_node_opens_with_two_of_three_shares() {
     assert_eq!(open["refused"].as_array().unwrap().len(), 1);
     cloud.json(&["tenant", "add", "t"]).data();
     assert_eq!(cloud.json(&["seal"]).data()["sealed"], true);
-    assert_eq!(cloud.json(&["tenant", "list"]).code, 4);
+    assert_eq!(cloud.json(&["ledger", "tail"]).code, 4);
     let both = cloud
         .json(&[
             "unseal",
