@@ -127,4 +127,33 @@ mod tests {
             "KeyTooLongError"
         );
     }
+
+    proptest::proptest! {
+        /// What s3s is given says the same as what the client sent, for every key and query there is.
+        #[test]
+        fn one_spelling_means_one_thing(key in "\\PC{1,40}|[\\x00-\\x7f]{1,40}", name in ".{0,9}", value in ".{0,9}") {
+            let target = Target::Object(BucketName::parse("own").unwrap(), ObjectKey::parse(&key).unwrap());
+            let path = target.path();
+            let uri: http::Uri = path.parse().unwrap();
+            proptest::prop_assert_eq!(uri.path(), &path);
+            match Target::parse(uri.path(), Some("h"), &[]) {
+                Ok(Target::Object(_, again)) => proptest::prop_assert_eq!(again.as_str(), &key),
+                other => proptest::prop_assert!(false, "{:?}", other),
+            }
+            let mut raw = String::new();
+            encode_into(&mut raw, &name, false);
+            raw.push('=');
+            encode_into(&mut raw, &value, false);
+            let query = crate::query::Query::parse(&raw).unwrap();
+            let again = crate::query::Query::parse(&query.text()).unwrap();
+            proptest::prop_assert_eq!(query.iter().collect::<Vec<_>>(), again.iter().collect::<Vec<_>>());
+        }
+
+        /// No path, host or query makes the reader stumble.
+        #[test]
+        fn anything_is_read_or_refused(path in ".{0,60}", host in ".{0,30}", query in ".{0,60}") {
+            let _ = Target::parse(&path, Some(&host), &["localhost".to_owned(), "é.example".to_owned()]);
+            let _ = crate::query::Query::parse(&query);
+        }
+    }
 }

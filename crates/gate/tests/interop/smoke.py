@@ -1,6 +1,7 @@
 """Unmodified clients with their default settings against the door. Usage: smoke.py ENDPOINT KEY SECRET REGION
 
-Each client that is installed is run; one that is missing is named and skipped. Exits 1 if any fails.
+Each client that is installed is run; one that is missing is named and skipped. Exits 1 if any fails. With an
+https endpoint only those run that take their authority from AWS_CA_BUNDLE and SSL_CERT_FILE.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ ENDPOINT, KEY, SECRET, REGION = sys.argv[1:5]
 HOST = ENDPOINT.split("//")[1]
 WORK = tempfile.mkdtemp(prefix="gate-smoke-")
 ENV = {
-    **{k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
+    **{k: v for k, v in os.environ.items() if not k.startswith("AWS_") or k == "AWS_CA_BUNDLE"},
     "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true", "HOME": WORK, "PYENV_VERSION": os.environ.get("PYENV_VERSION", ""),
 }
@@ -82,7 +83,8 @@ def boto3():
     done = s3.delete_objects(Bucket="boto", Delete={"Objects": [{"Key": key} for key in keys]})
     assert len(done["Deleted"]) == len(keys)
     s3.delete_bucket(Bucket="boto")
-    virtual = boto3.client("s3", endpoint_url=f"http://localhost:{HOST.rsplit(':', 1)[1]}", aws_access_key_id=KEY,
+    scheme, port = ENDPOINT.split("://")[0], HOST.rsplit(":", 1)[1]
+    virtual = boto3.client("s3", endpoint_url=f"{scheme}://localhost:{port}", aws_access_key_id=KEY,
                            aws_secret_access_key=SECRET, region_name=REGION)
     virtual.create_bucket(Bucket="virtual", CreateBucketConfiguration={"LocationConstraint": REGION})
     virtual.put_object(Bucket="virtual", Key="k", Body=b"x")
@@ -158,7 +160,7 @@ def pyarrow():
 
 
 failed = []
-for client in [boto3, aws, s3cmd, rclone, restic, pyarrow]:
+for client in [boto3, aws] if ENDPOINT.startswith("https") else [boto3, aws, s3cmd, rclone, restic, pyarrow]:
     name = client.__name__
     if name not in ("boto3", "pyarrow") and not shutil.which(name):
         print(f"{name}: not installed, skipped")
