@@ -6,7 +6,10 @@ use authn::{Caller, RequestHead};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use store::StoreError;
-use store::api::{BodyIn, BodyOut, Conditions, Expected, Metadata, ObjectInfo, PutAsked, PutDone, RangeAsked, ReadAsked};
+use store::api::{
+    BodyIn, BodyOut, Conditions, Expected, Metadata, ObjectInfo, PutAsked, PutDone, RangeAsked,
+    ReadAsked,
+};
 use vault::Refusal;
 use words::{BucketName, ObjectKey, TenantId};
 
@@ -37,76 +40,183 @@ pub struct Got {
 impl Client {
     /// A caller, by a request that is signed and checked.
     pub async fn caller(&self, node: &Node, method: &str, path: &str) -> Result<Caller, Refusal> {
-        let headers = sign::headers(method, path, &self.access_key, &self.secret, REGION, node.host.now());
-        let head = RequestHead { method, raw_path: path, raw_query: "", headers: &headers };
-        node.vault.identify(&head).await.map(|identified| identified.caller)
+        let headers = sign::headers(
+            method,
+            path,
+            &self.access_key,
+            &self.secret,
+            REGION,
+            node.host.now(),
+        );
+        let head = RequestHead {
+            method,
+            raw_path: path,
+            raw_query: "",
+            headers: &headers,
+        };
+        node.vault
+            .identify(&head)
+            .await
+            .map(|identified| identified.caller)
     }
 
     /// The same as an error of the store.
-    pub async fn ask(&self, node: &Node, method: &str, bucket: &BucketName) -> Result<Caller, StoreError> {
+    pub async fn ask(
+        &self,
+        node: &Node,
+        method: &str,
+        bucket: &BucketName,
+    ) -> Result<Caller, StoreError> {
         let path = format!("/{}", bucket.as_str());
-        self.caller(node, method, &path).await.map_err(|refusal| match refusal.status {
-            503 => StoreError::Sealed,
-            _ => StoreError::Denied,
-        })
+        self.caller(node, method, &path)
+            .await
+            .map_err(|refusal| match refusal.status {
+                503 => StoreError::Sealed,
+                _ => StoreError::Denied,
+            })
     }
 
     /// Makes a bucket.
     pub async fn create_bucket(&self, node: &Node, bucket: &BucketName) -> Result<(), StoreError> {
-        node.store.create_bucket(self.ask(node, "PUT", bucket).await?, bucket.clone()).await
+        node.store
+            .create_bucket(self.ask(node, "PUT", bucket).await?, bucket.clone())
+            .await
     }
 
     /// PUT of whole bytes.
-    pub async fn put(&self, node: &Node, bucket: &BucketName, key: &ObjectKey, bytes: &[u8]) -> Result<PutDone, StoreError> {
-        self.put_asked(node, bucket, key, bytes, put_asked(bytes.len() as u64)).await
+    pub async fn put(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        bytes: &[u8],
+    ) -> Result<PutDone, StoreError> {
+        self.put_asked(node, bucket, key, bytes, put_asked(bytes.len() as u64))
+            .await
     }
 
     /// PUT with conditions.
-    pub async fn put_if(&self, node: &Node, bucket: &BucketName, key: &ObjectKey, bytes: &[u8], conditions: Conditions) -> Result<PutDone, StoreError> {
-        self.put_asked(node, bucket, key, bytes, PutAsked { conditions, ..put_asked(bytes.len() as u64) }).await
+    pub async fn put_if(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        bytes: &[u8],
+        conditions: Conditions,
+    ) -> Result<PutDone, StoreError> {
+        self.put_asked(
+            node,
+            bucket,
+            key,
+            bytes,
+            PutAsked {
+                conditions,
+                ..put_asked(bytes.len() as u64)
+            },
+        )
+        .await
     }
 
     /// PUT with everything.
-    pub async fn put_asked(&self, node: &Node, bucket: &BucketName, key: &ObjectKey, bytes: &[u8], asked: PutAsked) -> Result<PutDone, StoreError> {
+    pub async fn put_asked(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        bytes: &[u8],
+        asked: PutAsked,
+    ) -> Result<PutDone, StoreError> {
         let caller = self.ask(node, "PUT", bucket).await?;
-        node.store.put_object(caller, bucket, key, asked, body(bytes)).await
+        node.store
+            .put_object(caller, bucket, key, asked, body(bytes))
+            .await
     }
 
     /// GET, read to its end.
-    pub async fn get(&self, node: &Node, bucket: &BucketName, key: &ObjectKey, range: Option<RangeAsked>) -> Result<Got, StoreError> {
-        self.get_asked(node, bucket, key, ReadAsked { range, ..ReadAsked::default() }).await
+    pub async fn get(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        range: Option<RangeAsked>,
+    ) -> Result<Got, StoreError> {
+        self.get_asked(
+            node,
+            bucket,
+            key,
+            ReadAsked {
+                range,
+                ..ReadAsked::default()
+            },
+        )
+        .await
     }
 
     /// GET with everything, read to its end.
-    pub async fn get_asked(&self, node: &Node, bucket: &BucketName, key: &ObjectKey, asked: ReadAsked) -> Result<Got, StoreError> {
+    pub async fn get_asked(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        asked: ReadAsked,
+    ) -> Result<Got, StoreError> {
         let caller = self.ask(node, "GET", bucket).await?;
         let out = node.store.get_object(caller, bucket, key, asked).await?;
-        Ok(Got { info: out.info, range: out.range, length: out.length, body: collect(out.body).await })
+        Ok(Got {
+            info: out.info,
+            range: out.range,
+            length: out.length,
+            body: collect(out.body).await,
+        })
     }
 
     /// HEAD.
-    pub async fn head(&self, node: &Node, bucket: &BucketName, key: &ObjectKey) -> Result<ObjectInfo, StoreError> {
+    pub async fn head(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<ObjectInfo, StoreError> {
         let caller = self.ask(node, "HEAD", bucket).await?;
-        Ok(node.store.head_object(caller, bucket, key, ReadAsked::default()).await?.info)
+        Ok(node
+            .store
+            .head_object(caller, bucket, key, ReadAsked::default())
+            .await?
+            .info)
     }
 
     /// DELETE.
-    pub async fn delete(&self, node: &Node, bucket: &BucketName, key: &ObjectKey) -> Result<(), StoreError> {
+    pub async fn delete(
+        &self,
+        node: &Node,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<(), StoreError> {
         let caller = self.ask(node, "DELETE", bucket).await?;
-        node.store.delete_object(caller, bucket, key, Conditions::default()).await
+        node.store
+            .delete_object(caller, bucket, key, Conditions::default())
+            .await
     }
 }
 
 /// A PUT without anything special.
 #[must_use]
 pub fn put_asked(length: u64) -> PutAsked {
-    PutAsked { metadata: Metadata::default(), length, expected: Expected::default(), conditions: Conditions::default() }
+    PutAsked {
+        metadata: Metadata::default(),
+        length,
+        expected: Expected::default(),
+        conditions: Conditions::default(),
+    }
 }
 
 /// Bytes as they come over a wire: in pieces that fit no boundary.
 #[must_use]
 pub fn body(bytes: &[u8]) -> BodyIn {
-    let pieces: Vec<_> = bytes.chunks(70_001).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    let pieces: Vec<_> = bytes
+        .chunks(70_001)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
     stream::iter(pieces).boxed()
 }
 

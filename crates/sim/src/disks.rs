@@ -50,35 +50,68 @@ impl Disks {
         let contributions = Contribution::draw_for_all(charter.parties(), host);
         let founding = charter::found(&charter, host, contributions).map_err(SimError::of)?;
         let digest = *charter.digest().as_bytes();
-        let made = vault::found(host, founding.cloud, &founding.root, digest, "clarence.example/sim", founding.transcript.to_json());
+        let made = vault::found(
+            host,
+            founding.cloud,
+            &founding.root,
+            digest,
+            "clarence.example/sim",
+            founding.transcript.to_json(),
+        );
         let made = made.map_err(SimError::of)?;
-        let shares = founding.shares.iter().map(|(party, share)| (party.clone(), share.to_text().to_string()));
+        let shares = founding
+            .shares
+            .iter()
+            .map(|(party, share)| (party.clone(), share.to_text().to_string()));
         let disks = Self {
             catalog: Arc::new(catalog::Memory::new()),
-            chunks: SiteId::BOTH.map(|site| Arc::new(chunks::Memory::new(host.clone(), &site.to_string()))),
+            chunks: SiteId::BOTH
+                .map(|site| Arc::new(chunks::Memory::new(host.clone(), &site.to_string()))),
             site_records: SiteId::BOTH.map(|site| Arc::new(MemoryWitness::new(&site.to_string()))),
-            parents: charter.parties().iter().map(|party| Arc::new(MemoryWitness::new(party.as_str()))).collect(),
+            parents: charter
+                .parties()
+                .iter()
+                .map(|party| Arc::new(MemoryWitness::new(party.as_str())))
+                .collect(),
             shares: shares.collect(),
             custody: founding.transcript.custody().clone(),
             headers: made.headers,
             cloud: founding.cloud,
             verifier_keys: made.verifier_keys,
         };
-        disks.places(host, |witness| witness).found().map_err(SimError::of)?;
+        disks
+            .places(host, |witness| witness)
+            .found()
+            .map_err(SimError::of)?;
         let op = OpId::from_bytes(host.random());
-        let commit = Commit { op, preconditions: Vec::new(), mutations: made.rows, entries: vec![made.entry] };
+        let commit = Commit {
+            op,
+            preconditions: Vec::new(),
+            mutations: made.rows,
+            entries: vec![made.entry],
+        };
         match disks.catalog.commit(commit).await {
             Outcome::Committed(_) => Ok(disks),
-            other => Err(SimError(format!("the first rows were not written: {other:?}"))),
+            other => Err(SimError(format!(
+                "the first rows were not written: {other:?}"
+            ))),
         }
     }
 
     /// The places that remember which site is current, seen through `gate`.
-    pub fn places(&self, host: &Host, gate: impl Fn(Arc<dyn Witness>) -> Arc<dyn Witness>) -> Places {
+    pub fn places(
+        &self,
+        host: &Host,
+        gate: impl Fn(Arc<dyn Witness>) -> Arc<dyn Witness>,
+    ) -> Places {
         Places {
             cloud: self.cloud,
             sites: self.site_records.clone().map(|record| gate(record)),
-            witnesses: self.parents.iter().map(|parent| gate(Arc::clone(parent) as _)).collect(),
+            witnesses: self
+                .parents
+                .iter()
+                .map(|parent| gate(Arc::clone(parent) as _))
+                .collect(),
             quorum: self.parents.len() / 2 + 1,
             host: host.clone(),
         }
@@ -86,7 +119,10 @@ impl Disks {
 
     /// One party's share, read from its text as a person would hand it over.
     pub fn share(&self, which: usize) -> Result<ShareFile, SimError> {
-        let (_, text) = self.shares.get(which).ok_or_else(|| SimError("there is no such party".into()))?;
+        let (_, text) = self
+            .shares
+            .get(which)
+            .ok_or_else(|| SimError("there is no such party".into()))?;
         ShareFile::parse(text.as_bytes()).map_err(SimError::of)
     }
 }

@@ -23,7 +23,10 @@ impl Life {
     /// A life whose steps take random time, or none at all without dice.
     #[must_use]
     pub fn new(dice: Option<Dice>) -> Arc<Self> {
-        Arc::new(Self { crashed: AtomicBool::new(false), dice })
+        Arc::new(Self {
+            crashed: AtomicBool::new(false),
+            dice,
+        })
     }
     /// From now on nothing reaches a disk.
     pub fn crash(&self) {
@@ -36,7 +39,11 @@ impl Life {
     async fn step(&self) {
         if let Some(dice) = &self.dice {
             // Mostly quick, now and then slow, so that requests overtake one another.
-            let micros = if dice.once_in(20) { dice.below(40_000) } else { dice.below(1_500) };
+            let micros = if dice.once_in(20) {
+                dice.below(40_000)
+            } else {
+                dice.below(1_500)
+            };
             tokio::time::sleep(Duration::from_micros(micros)).await;
         }
         if self.is_over() {
@@ -65,7 +72,12 @@ impl Engine for GatedEngine {
         self.life.step().await;
         self.inner.get(key).await
     }
-    async fn scan(&self, range: KeyRange, limit: usize, order: Order) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
+    async fn scan(
+        &self,
+        range: KeyRange,
+        limit: usize,
+        order: Order,
+    ) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
         self.life.step().await;
         self.inner.scan(range, limit, order).await
     }
@@ -94,7 +106,10 @@ impl GatedChunks {
         Self { inner, life }
     }
     fn writer(&self, inner: Box<dyn ChunkWriter>) -> Box<dyn ChunkWriter> {
-        Box::new(GatedWriter { inner, life: Arc::clone(&self.life) })
+        Box::new(GatedWriter {
+            inner,
+            life: Arc::clone(&self.life),
+        })
     }
 }
 
@@ -120,7 +135,11 @@ impl ChunkStore for GatedChunks {
         self.life.step().await;
         self.inner.delete(id).await
     }
-    async fn list(&self, after: Option<ChunkId>, limit: usize) -> Result<Vec<(ChunkId, ChunkStat)>, ChunkError> {
+    async fn list(
+        &self,
+        after: Option<ChunkId>,
+        limit: usize,
+    ) -> Result<Vec<(ChunkId, ChunkStat)>, ChunkError> {
         self.life.step().await;
         self.inner.list(after, limit).await
     }
@@ -170,7 +189,9 @@ impl GatedWitness {
         Self { inner, life }
     }
     fn silent(&self) -> WitnessError {
-        WitnessError::Silent { name: self.inner.name().to_owned() }
+        WitnessError::Silent {
+            name: self.inner.name().to_owned(),
+        }
     }
 }
 
@@ -179,10 +200,18 @@ impl Witness for GatedWitness {
         self.inner.name()
     }
     fn read(&self) -> Result<Option<EpochRecord>, WitnessError> {
-        if self.life.is_over() { Err(self.silent()) } else { self.inner.read() }
+        if self.life.is_over() {
+            Err(self.silent())
+        } else {
+            self.inner.read()
+        }
     }
     fn write(&self, record: &EpochRecord) -> Result<(), WitnessError> {
-        if self.life.is_over() { Err(self.silent()) } else { self.inner.write(record) }
+        if self.life.is_over() {
+            Err(self.silent())
+        } else {
+            self.inner.write(record)
+        }
     }
     fn may_hang(&self) -> bool {
         false

@@ -37,7 +37,12 @@ impl Setup {
     /// A quick world in which writes go on with one site.
     #[must_use]
     pub const fn quick(seed: u64) -> Self {
-        Self { seed, policy: SitePolicy::Available, slow: false, tuning: None }
+        Self {
+            seed,
+            policy: SitePolicy::Available,
+            slow: false,
+            tuning: None,
+        }
     }
 }
 
@@ -82,7 +87,9 @@ struct Loss {
 #[async_trait]
 impl SiteLoss for Loss {
     async fn lost(&self, site: SiteId, why: String) -> Result<(), LossRefused> {
-        self.tenure.drop_site(site, 0, &why).map_err(|e| LossRefused(e.to_string()))?;
+        self.tenure
+            .drop_site(site, 0, &why)
+            .map_err(|e| LossRefused(e.to_string()))?;
         self.catalog.set_sites(Sites::Only(site.other()));
         Ok(())
     }
@@ -93,7 +100,13 @@ impl World {
     pub async fn found(setup: Setup) -> Result<Self, SimError> {
         let (host, clock) = host(setup.seed);
         let disks = Disks::found(&host).await?;
-        Ok(Self { setup, host, clock, disks, lives: std::sync::atomic::AtomicU64::new(0) })
+        Ok(Self {
+            setup,
+            host,
+            clock,
+            disks,
+            lives: std::sync::atomic::AtomicU64::new(0),
+        })
     }
 
     /// Founds a cloud, starts and unseals its node.
@@ -106,31 +119,71 @@ impl World {
 
     /// Starts a node over the disks. It is sealed.
     pub fn start(&self) -> Result<Node, SimError> {
-        let life_no = self.lives.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let life = Life::new(self.setup.slow.then(|| Dice::new(self.setup.seed, 100 + life_no)));
+        let life_no = self
+            .lives
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let life = Life::new(
+            self.setup
+                .slow
+                .then(|| Dice::new(self.setup.seed, 100 + life_no)),
+        );
         let host = self.host.clone();
-        let places = self.disks.places(&host, |witness| Arc::new(GatedWitness::new(witness, Arc::clone(&life))));
+        let places = self.disks.places(&host, |witness| {
+            Arc::new(GatedWitness::new(witness, Arc::clone(&life)))
+        });
         let tenure = Arc::new(Tenure::start(places).map_err(SimError::of)?);
         let catalog = Arc::clone(&self.disks.catalog);
         catalog.set_sites(match tenure.standing() {
             Standing::BothCurrent => Sites::Both,
             Standing::Only(site) => Sites::Only(site),
         });
-        let engine: Arc<dyn Engine> = Arc::new(GatedEngine::new(Arc::clone(&catalog) as _, Arc::clone(&life)));
-        let stores = self.disks.chunks.clone().map(|store| -> Arc<dyn ChunkStore> { Arc::new(GatedChunks::new(store, Arc::clone(&life))) });
-        let loss = Arc::new(Loss { tenure: Arc::clone(&tenure), catalog: Arc::clone(&catalog) });
+        let engine: Arc<dyn Engine> = Arc::new(GatedEngine::new(
+            Arc::clone(&catalog) as _,
+            Arc::clone(&life),
+        ));
+        let stores = self
+            .disks
+            .chunks
+            .clone()
+            .map(|store| -> Arc<dyn ChunkStore> {
+                Arc::new(GatedChunks::new(store, Arc::clone(&life)))
+            });
+        let loss = Arc::new(Loss {
+            tenure: Arc::clone(&tenure),
+            catalog: Arc::clone(&catalog),
+        });
         let mirror = Mirror::new(stores, Arc::clone(&tenure) as _, loss, host.clone());
         if let Standing::Only(site) = tenure.standing() {
             mirror.prefer(site);
         }
-        let config = VaultConfig { region: REGION.into(), node: "sim".into(), site_policy: self.setup.policy };
+        let config = VaultConfig {
+            region: REGION.into(),
+            node: "sim".into(),
+            site_policy: self.setup.policy,
+        };
         let vault = Vault::new(host.clone(), Arc::clone(&engine), config).map_err(SimError::of)?;
         let index = Arc::new(match self.setup.tuning {
             None => Index::new(Arc::clone(&engine), host.clone(), 8 * 1024 * 1024),
             Some(tuning) => Index::with_tuning(Arc::clone(&engine), host.clone(), tuning),
         });
-        let store = Store::new(Arc::clone(&vault), Arc::clone(&engine), Arc::clone(&mirror), Arc::clone(&index), host.clone());
-        Ok(Node { tenure, engine, mirror, index, vault, store, host, catalog, life })
+        let store = Store::new(
+            Arc::clone(&vault),
+            Arc::clone(&engine),
+            Arc::clone(&mirror),
+            Arc::clone(&index),
+            host.clone(),
+        );
+        Ok(Node {
+            tenure,
+            engine,
+            mirror,
+            index,
+            vault,
+            store,
+            host,
+            catalog,
+            life,
+        })
     }
 
     /// Gives two parties' shares to a sealed node.
@@ -147,7 +200,10 @@ impl World {
                 };
                 let [a, b] = &self.disks.headers;
                 let header = if site == SiteId::A { a } else { b };
-                node.vault.unseal(root, header, &given).await.map_err(SimError::of)?;
+                node.vault
+                    .unseal(root, header, &given)
+                    .await
+                    .map_err(SimError::of)?;
                 return node.vault.all_changed().await.map_err(SimError::of);
             }
         }
@@ -180,10 +236,21 @@ impl Node {
         let name = TenantName::parse(tenant).map_err(SimError::of)?;
         let there = self.vault.tenant_list().await.map_err(SimError::of)?;
         if !there.iter().any(|known| known.name == name) {
-            self.vault.tenant_add(name.clone()).await.map_err(SimError::of)?;
+            self.vault
+                .tenant_add(name.clone())
+                .await
+                .map_err(SimError::of)?;
         }
-        let made = self.vault.key_add(&name, None).await.map_err(SimError::of)?;
-        Ok(Client { access_key: made.id.as_str().to_owned(), secret: made.secret.to_string(), tenant: made.tenant })
+        let made = self
+            .vault
+            .key_add(&name, None)
+            .await
+            .map_err(SimError::of)?;
+        Ok(Client {
+            access_key: made.id.as_str().to_owned(),
+            secret: made.secret.to_string(),
+            tenant: made.tenant,
+        })
     }
 
     /// Stops a client's credential.
@@ -194,8 +261,12 @@ impl Node {
 
     /// Looks at a site as the watch of a node does; gives it up if it does not answer.
     pub async fn look(&self, site: SiteId) -> Result<(), SimError> {
-        let Err(error) = self.mirror.probe(site).await else { return Ok(()) };
-        self.tenure.drop_site(site, 0, &error.to_string()).map_err(SimError::of)?;
+        let Err(error) = self.mirror.probe(site).await else {
+            return Ok(());
+        };
+        self.tenure
+            .drop_site(site, 0, &error.to_string())
+            .map_err(SimError::of)?;
         self.catalog.set_sites(Sites::Only(site.other()));
         self.mirror.prefer(site.other());
         Ok(())
@@ -206,7 +277,14 @@ impl Node {
     pub async fn heal(&self, site: SiteId) -> Result<HealReport, SimError> {
         self.mirror.adopt(site).await.map_err(SimError::of)?;
         self.tenure.healing(site, 0, 0);
-        let healed = mirror::heal(&*self.engine, &self.mirror, site, Pace::default(), &mut |_| {}).await;
+        let healed = mirror::heal(
+            &*self.engine,
+            &self.mirror,
+            site,
+            Pace::default(),
+            &mut |_| {},
+        )
+        .await;
         let report = match healed {
             Ok(report) if report.left == 0 => report,
             Ok(report) => return Err(self.not_healed(site, &report.failures.join("; "))),
@@ -228,12 +306,69 @@ impl Node {
 
     /// Copies what a current site lacks.
     pub async fn settle_debts(&self, site: SiteId) -> Result<HealReport, SimError> {
-        mirror::heal(&*self.engine, &self.mirror, site, Pace::default(), &mut |_| {}).await.map_err(SimError::of)
+        mirror::heal(
+            &*self.engine,
+            &self.mirror,
+            site,
+            Pace::default(),
+            &mut |_| {},
+        )
+        .await
+        .map_err(SimError::of)
     }
 
     /// Whether a site is away or being healed.
     #[must_use]
     pub fn behind(&self) -> Option<SiteId> {
-        SiteId::BOTH.into_iter().find(|site| !matches!(self.tenure.view().site(*site), SiteView::Serving))
+        SiteId::BOTH
+            .into_iter()
+            .find(|site| !matches!(self.tenure.view().site(*site), SiteView::Serving))
+    }
+}
+
+/// Looking at the ledger from outside.
+impl Node {
+    /// Every entry so far, oldest first, opened. Waits until entries that nobody waits for are written.
+    pub async fn entries(&self) -> Result<Vec<vault::EntryShown>, SimError> {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let mut all: Vec<vault::EntryShown> = Vec::new();
+        loop {
+            let before = all.last().map(|entry| entry.index);
+            let page = self
+                .vault
+                .last_entries(before, words::limits::SCAN_ROWS_MAX)
+                .await
+                .map_err(SimError::of)?;
+            if page.is_empty() {
+                all.reverse();
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Every row of the catalog in a keyspace, or in all of them.
+    pub async fn rows(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, catalog::Row)>, SimError> {
+        let mut range = catalog::KeyRange::prefix(prefix);
+        if prefix.is_empty() {
+            range.start = vec![1];
+        }
+        let mut all = Vec::new();
+        loop {
+            let page = self
+                .catalog
+                .scan(
+                    range.clone(),
+                    words::limits::SCAN_ROWS_MAX,
+                    catalog::Order::Ascending,
+                )
+                .await;
+            let page = page.map_err(SimError::of)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(all);
+            };
+            range = range.after(last);
+            all.extend(page);
+        }
     }
 }

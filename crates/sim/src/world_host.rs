@@ -19,7 +19,10 @@ impl SimClock {
     /// Begins at [`BEGINNING`].
     #[must_use]
     pub fn new() -> Self {
-        Self { began: Instant::now(), added: Mutex::new(Duration::ZERO) }
+        Self {
+            began: Instant::now(),
+            added: Mutex::new(Duration::ZERO),
+        }
     }
     /// Lets time pass without waking whoever sleeps: for grace periods of hours.
     pub fn skip(&self, time: Duration) {
@@ -49,7 +52,9 @@ impl Dice {
     /// A stream of its own for each seed and purpose.
     #[must_use]
     pub fn new(seed: u64, purpose: u64) -> Self {
-        let dice = Self(Mutex::new(seed ^ purpose.wrapping_mul(0xd134_2543_de82_ef95)));
+        let dice = Self(Mutex::new(
+            seed ^ purpose.wrapping_mul(0xd134_2543_de82_ef95),
+        ));
         dice.next();
         dice
     }
@@ -80,7 +85,10 @@ impl Random for Dice {
     fn fill(&self, bytes: &mut [u8]) {
         for piece in bytes.chunks_mut(8) {
             let word = self.next().to_le_bytes();
-            piece.iter_mut().zip(word).for_each(|(byte, new)| *byte = new);
+            piece
+                .iter_mut()
+                .zip(word)
+                .for_each(|(byte, new)| *byte = new);
         }
     }
 }
@@ -89,5 +97,8 @@ impl Random for Dice {
 #[must_use]
 pub fn host(seed: u64) -> (Host, Arc<SimClock>) {
     let clock = Arc::new(SimClock::new());
-    (Host::new(Arc::clone(&clock) as _, Arc::new(Dice::new(seed, 1))), clock)
+    (
+        Host::new(Arc::clone(&clock) as _, Arc::new(Dice::new(seed, 1))),
+        clock,
+    )
 }

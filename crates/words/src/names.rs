@@ -45,16 +45,23 @@ impl BucketName {
     pub fn parse(name: &str) -> Result<Self, NameError> {
         match Self::fault(name) {
             None => Ok(Self(name.to_owned())),
-            Some(why) => Err(NameError::Bucket { name: name.chars().take(80).collect(), why }),
+            Some(why) => Err(NameError::Bucket {
+                name: name.chars().take(80).collect(),
+                why,
+            }),
         }
     }
 
     fn fault(name: &str) -> Option<&'static str> {
-        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let edge =
+            |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         if !BUCKET_NAME_LEN.contains(&name.len()) {
             return Some("it must have 3 to 63 characters");
         }
-        if !name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.') {
+        if !name
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.')
+        {
             return Some("only a-z, 0-9, '-' and '.' are allowed");
         }
         if !edge(name.chars().next()) || !edge(name.chars().last()) {

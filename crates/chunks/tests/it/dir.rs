@@ -146,34 +146,39 @@ async fn opening_tidies_copies_but_keeps_chunks() {
     );
 }
 
-#[tokio::test]
-async fn a_step_that_is_cut_off_cannot_be_finished() {
+#[test]
+fn a_step_that_is_cut_off_cannot_be_finished() {
     let guard = tempfile::tempdir().unwrap();
     let store = Dir::found(guard.path()).unwrap();
-    let mut writer = store.create(id(1, 1)).await.unwrap();
-    {
+    // The only disk thread is busy, so that the step cannot be done before it is cut off.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || wait.recv());
+        let mut writer = store.create(id(1, 1)).await.unwrap();
         let piece = sealed(noise(1, 4_000_000));
-        let step = writer.append(&piece);
-        tokio::pin!(step);
-        assert!(futures_lite_poll(step.as_mut()).is_none());
-    }
-    assert!(matches!(
-        writer.append(&sealed(vec![1])).await,
-        Err(ChunkError::GivenUp { .. })
-    ));
-    assert!(matches!(
-        writer.finish().await,
-        Err(ChunkError::GivenUp { .. })
-    ));
-}
-
-/// Polls a future once.
-fn futures_lite_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.poll(&mut context) {
-        std::task::Poll::Ready(done) => Some(done),
-        std::task::Poll::Pending => None,
-    }
+        let cut = std::time::Duration::from_millis(20);
+        assert!(
+            tokio::time::timeout(cut, writer.append(&piece))
+                .await
+                .is_err()
+        );
+        drop(release);
+        let _ = busy.await;
+        assert!(matches!(
+            writer.append(&piece).await,
+            Err(ChunkError::GivenUp { .. })
+        ));
+        assert!(matches!(
+            writer.finish().await,
+            Err(ChunkError::GivenUp { .. })
+        ));
+    });
 }
 
 /// Runs one of the ignored tests below in a process of its own, started by a shell command that sets the

@@ -125,7 +125,7 @@ fn read_checkpoint(
         (None, Some(folder)) => {
             let text = ledger::folder::Folder::at(folder)
                 .verifier_keys()
-                .map_err(|e| Failure::usage(e))?;
+                .map_err(Failure::usage)?;
             let text = String::from_utf8(text.unwrap_or_default()).unwrap_or_default();
             Some(
                 VerifierKeys::parse(&text)

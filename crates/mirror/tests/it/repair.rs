@@ -1,7 +1,7 @@
 //! A copy is repaired whole or left as it was.
 
-use crate::support::{Cloud, noise};
-use chunks::{Behaviour, Step};
+use crate::support::{Cloud, noise, sealed};
+use chunks::{Behaviour, ChunkStore, Step};
 use epoch::TroubleKind;
 use mirror::{CheckResult, RepairError, RepairOutcome};
 use words::SiteId;
@@ -37,6 +37,18 @@ async fn every_kind_of_damage_is_found_and_repaired() {
             cloud.mirror.repair(&chunk, bad).await.unwrap(),
             RepairOutcome::Repaired
         );
+        // More bytes than recorded are damage too, even if the first ones are right.
+        let mut longer = store.replace(chunk.id).await.unwrap();
+        longer
+            .append(&sealed([&bytes[..], b"more"].concat()))
+            .await
+            .unwrap();
+        longer.finish().await.unwrap();
+        assert_eq!(cloud.mirror.check(bad, &chunk).await, CheckResult::Damaged);
+        assert_eq!(
+            cloud.mirror.repair(&chunk, bad).await.unwrap(),
+            RepairOutcome::Repaired
+        );
         // A disk that cannot read these bytes has a damaged copy too.
         store.faults().times(Step::Read, Behaviour::Device, 1, 1);
         assert_eq!(
@@ -54,7 +66,7 @@ async fn every_kind_of_damage_is_found_and_repaired() {
     };
     assert_eq!(
         (count(TroubleKind::Damaged), count(TroubleKind::Repaired)),
-        (22, 22)
+        (24, 24)
     );
 }
 

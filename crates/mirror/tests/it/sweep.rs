@@ -25,7 +25,13 @@ async fn old_orphans_go_and_nothing_else() {
     for n in 0..600 {
         old.push(cloud.put(&noise(n, 100)).await.unwrap().0.id);
     }
-    tokio::time::sleep(Duration::from_millis(ORPHAN_AGE_MS)).await;
+    // A moment too early nothing goes, used or not.
+    tokio::time::sleep(Duration::from_millis(ORPHAN_AGE_MS - 1)).await;
+    let early = mirror::sweep(&cloud.mirror, SiteId::A, &InUse(Ok(BTreeSet::new())))
+        .await
+        .unwrap();
+    assert_eq!((early.young, early.removed), (600, 0));
+    tokio::time::sleep(Duration::from_millis(1)).await;
     let young = cloud.put(b"young").await.unwrap().0.id;
     let used: BTreeSet<ChunkId> = old.iter().copied().step_by(2).collect();
     let references = InUse(Ok(used.clone()));

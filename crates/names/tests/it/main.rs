@@ -13,3 +13,4 @@ mod pending;
 mod records;
 mod support;
 mod tamper;
+mod together;

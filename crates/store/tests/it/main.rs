@@ -1,0 +1,14 @@
+//! The verbs of the store over a whole cloud in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests may stop them
+
+mod access;
+mod bodies;
+mod canary;
+mod digests;
+mod faults;
+mod garbage;
+mod multipart;
+mod races;
+mod recorded;
+mod rig;
+mod unknown;
