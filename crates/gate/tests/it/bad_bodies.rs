@@ -25,7 +25,7 @@ async fn send(world: &World, put: Ask, body: impl Fn(&mut Signature) -> Vec<u8>)
     (answer.status, answer.code())
 }
 
-fn put(word: &str, length: usize, trailer: Option<&str>) -> Ask {
+fn framed(word: &str, length: usize, trailer: Option<&str>) -> Ask {
     let put = ask("PUT", "/bad/object")
         .payload(word)
         .header("content-encoding", "aws-chunked")
@@ -36,18 +36,23 @@ fn put(word: &str, length: usize, trailer: Option<&str>) -> Ask {
     }
 }
 
-#[tokio::test]
-async fn malformed_chunks_and_trailers() {
-    let world = World::start().await;
-    world.bucket("bad");
-    let crc = checksum(ChecksumKind::Crc32, b"hello");
-    let good = format!("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{crc}\r\n\r\n");
-    let name = Some("x-amz-checksum-crc32");
-    let cases: Vec<(&str, Option<&str>, String, u16, &str)> = vec![
-        ("the good one", name, good.clone(), 200, ""),
+/// What is wrong, the trailer announced, the body, the status and the code.
+type Framed = (
+    &'static str,
+    Option<&'static str>,
+    String,
+    u16,
+    &'static str,
+);
+
+const NAME: Option<&str> = Some("x-amz-checksum-crc32");
+
+fn bad_trailers(good: &str, crc: &str) -> Vec<Framed> {
+    vec![
+        ("the good one", NAME, good.to_owned(), 200, ""),
         (
             "trailer missing",
-            name,
+            NAME,
             "5\r\nhello\r\n0\r\n\r\n".into(),
             400,
             "MalformedTrailerError",
@@ -55,20 +60,20 @@ async fn malformed_chunks_and_trailers() {
         (
             "trailer not announced",
             None,
-            good.clone(),
+            good.to_owned(),
             400,
             "MalformedTrailerError",
         ),
         (
             "another trailer than announced",
             Some("x-amz-checksum-crc32c"),
-            good.clone(),
+            good.to_owned(),
             400,
             "MalformedTrailerError",
         ),
         (
             "trailer twice",
-            name,
+            NAME,
             good.replace(
                 "\r\n\r\n",
                 &format!("\r\nx-amz-checksum-crc32:{crc}\r\n\r\n"),
@@ -78,113 +83,127 @@ async fn malformed_chunks_and_trailers() {
         ),
         (
             "trailer without colon",
-            name,
+            NAME,
             good.replace("crc32:", "crc32 "),
             400,
             "MalformedTrailerError",
         ),
         (
             "trailer not base64",
-            name,
-            good.replace(&crc, "!!!!"),
+            NAME,
+            good.replace(crc, "!!!!"),
             400,
             "InvalidRequest",
         ),
         (
             "trailer of wrong length",
-            name,
-            good.replace(&crc, "AAAA"),
+            NAME,
+            good.replace(crc, "AAAA"),
             400,
             "InvalidRequest",
         ),
         (
             "wrong checksum",
-            name,
-            good.replace(&crc, "AAAAAA=="),
+            NAME,
+            good.replace(crc, "AAAAAA=="),
             400,
             "BadDigest",
         ),
+    ]
+}
+
+fn bad_chunks(good: &str) -> Vec<Framed> {
+    vec![
         (
             "size not hexadecimal",
-            name,
+            NAME,
             good.replacen("5\r\n", "x\r\n", 1),
             400,
             "InvalidRequest",
         ),
         (
             "size negative",
-            name,
+            NAME,
             good.replacen("5\r\n", "-5\r\n", 1),
             400,
             "InvalidRequest",
         ),
         (
             "chunk longer than its size",
-            name,
+            NAME,
             good.replacen("hello", "hello!", 1),
             400,
             "InvalidRequest",
         ),
         (
             "more than announced",
-            name,
+            NAME,
             good.replacen("5\r\nhello", "6\r\nhello!", 1),
             400,
             "InvalidRequest",
         ),
         (
             "less than announced",
-            name,
+            NAME,
             good.replacen("5\r\nhello", "4\r\nhell", 1),
             400,
             "IncompleteBody",
         ),
         (
             "no last chunk",
-            name,
+            NAME,
             "5\r\nhello\r\n".into(),
             400,
             "IncompleteBody",
         ),
         (
             "ends within a chunk",
-            name,
+            NAME,
             "5\r\nhel".into(),
             400,
             "IncompleteBody",
         ),
         (
             "bytes after the end",
-            name,
+            NAME,
             format!("{good}more"),
             400,
             "InvalidRequest",
         ),
         (
             "endless head",
-            name,
+            NAME,
             "0".repeat(4000),
             400,
             "InvalidRequest",
         ),
         (
             "no framing at all",
-            name,
+            NAME,
             "hello".into(),
             400,
             "IncompleteBody",
         ),
         (
             "a signature where none belongs",
-            name,
+            NAME,
             good.replacen("5\r\n", "5;chunk-signature=00\r\n", 1),
             400,
             "InvalidRequest",
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn malformed_chunks_and_trailers() {
+    let world = World::start().await;
+    world.bucket("bad");
+    let crc = checksum(ChecksumKind::Crc32, b"hello");
+    let good = format!("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{crc}\r\n\r\n");
+    let cases = [bad_trailers(&good, &crc), bad_chunks(&good)].concat();
     for (what, trailer, body, status, code) in cases {
         let before = world.object("bad", "object").is_some();
-        let got = send(&world, put(UNSIGNED, 5, trailer), |_| {
+        let got = send(&world, framed(UNSIGNED, 5, trailer), |_| {
             body.clone().into_bytes()
         })
         .await;
@@ -208,7 +227,7 @@ async fn broken_signatures_of_chunks() {
     };
     let denied = (403, "SignatureDoesNotMatch".to_owned());
     // A byte flipped in the second chunk.
-    let got = send(&world, put(SIGNED, 10, None), |sign| {
+    let got = send(&world, framed(SIGNED, 10, None), |sign| {
         let mut wire = [
             chunk(sign, b"hello"),
             chunk(sign, b"world"),
@@ -222,16 +241,18 @@ async fn broken_signatures_of_chunks() {
     });
     assert_eq!(got.await, denied);
     // Two chunks in another order.
-    let got = send(&world, put(SIGNED, 10, None), |sign| {
+    let got = send(&world, framed(SIGNED, 10, None), |sign| {
         let (one, two) = (chunk(sign, b"hello"), chunk(sign, b"world"));
         [two, one, chunk(sign, b""), b"\r\n".to_vec()].concat()
     });
     assert_eq!(got.await, denied);
     // The last chunk cut off: what came before it is not taken.
-    let got = send(&world, put(SIGNED, 5, None), |sign| chunk(sign, b"hello"));
+    let got = send(&world, framed(SIGNED, 5, None), |sign| {
+        chunk(sign, b"hello")
+    });
     assert_eq!(got.await, (400, "IncompleteBody".to_owned()));
     // Unsigned chunks in a signed body.
-    let got = send(&world, put(SIGNED, 5, None), |_| {
+    let got = send(&world, framed(SIGNED, 5, None), |_| {
         b"5\r\nhello\r\n0\r\n\r\n".to_vec()
     });
     assert_eq!(got.await, denied);
@@ -246,7 +267,7 @@ async fn broken_signatures_of_chunks() {
         );
         wire
     };
-    let announced = || put(SIGNED_TRAILER, 5, Some("x-amz-checksum-crc32"));
+    let announced = || framed(SIGNED_TRAILER, 5, Some("x-amz-checksum-crc32"));
     assert_eq!(
         send(&world, announced(), |s| with_trailer(s, "AAAAAA==", &crc)).await,
         denied
@@ -258,23 +279,21 @@ async fn broken_signatures_of_chunks() {
         200
     );
     // A chunk too large to hold.
-    let got = send(&world, put(SIGNED, 64 << 20, None), |sign| {
+    let got = send(&world, framed(SIGNED, 64 << 20, None), |sign| {
         format!("{:x};chunk-signature={}\r\n", 64 << 20, sign.chunk(b"")).into_bytes()
     });
     assert_eq!(got.await, (400, "InvalidChunkSizeError".to_owned()));
 }
 
-#[tokio::test]
-async fn plain_bodies_and_their_headers() {
-    let world = World::start().await;
-    world.bucket("bad");
-    let crc = checksum(ChecksumKind::Crc32, b"hello");
-    let zeros = "0".repeat(64);
-    let put = || ask("PUT", "/bad/object").body("hello");
-    let cases: Vec<(&str, Ask, u16, &str)> = vec![
+fn put() -> Ask {
+    ask("PUT", "/bad/object").body("hello")
+}
+
+fn wrong_hashes(crc: &str, zeros: &str) -> Vec<(&'static str, Ask, u16, &'static str)> {
+    vec![
         (
             "wrong SHA-256",
-            put().payload(&zeros),
+            put().payload(zeros),
             400,
             "XAmzContentSHA256Mismatch",
         ),
@@ -311,7 +330,7 @@ async fn plain_bodies_and_their_headers() {
         (
             "two checksums",
             put()
-                .header("x-amz-checksum-crc32", &crc)
+                .header("x-amz-checksum-crc32", crc)
                 .header("x-amz-checksum-sha1", "AAAA"),
             400,
             "InvalidRequest",
@@ -319,7 +338,7 @@ async fn plain_bodies_and_their_headers() {
         (
             "another algorithm",
             put()
-                .header("x-amz-checksum-crc32", &crc)
+                .header("x-amz-checksum-crc32", crc)
                 .header("x-amz-sdk-checksum-algorithm", "SHA256"),
             400,
             "InvalidRequest",
@@ -330,6 +349,11 @@ async fn plain_bodies_and_their_headers() {
             400,
             "InvalidRequest",
         ),
+    ]
+}
+
+fn wrong_words(zeros: &str) -> Vec<(&'static str, Ask, u16, &'static str)> {
+    vec![
         (
             "unknown family",
             put().header("x-amz-checksum-xxhash3", "AAAAAAAAAAA="),
@@ -376,11 +400,20 @@ async fn plain_bodies_and_their_headers() {
         ),
         (
             "GET with a hash of something",
-            ask("GET", "/bad").payload(&zeros),
+            ask("GET", "/bad").payload(zeros),
             400,
             "XAmzContentSHA256Mismatch",
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn plain_bodies_and_their_headers() {
+    let world = World::start().await;
+    world.bucket("bad");
+    let crc = checksum(ChecksumKind::Crc32, b"hello");
+    let zeros = "0".repeat(64);
+    let cases = [wrong_hashes(&crc, &zeros), wrong_words(&zeros)].concat();
     for (what, put, status, code) in cases {
         let answer = put.send(&world).await;
         assert_eq!(
