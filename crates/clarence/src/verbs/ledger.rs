@@ -43,6 +43,16 @@ pub async fn ledger(settings: &Settings, asked: Ledger, talk: Talk) -> Outcome {
     }
 }
 
+/// What a person can take in at a glance; `--json` has all of it.
+const SHOWN_CHARS_MAX: usize = 80;
+
+fn short(text: String) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// The usual columns, and whatever else the entry tells as `name=value`.
 fn row(entry: &Value) -> Vec<String> {
     const COLUMNS: [&str; 6] = ["index", "time", "kind", "operation", "actor", "resource"];
@@ -65,7 +75,7 @@ fn row(entry: &Value) -> Vec<String> {
         .into_iter()
         .flatten()
         .filter(|(name, _)| !COLUMNS.contains(&name.as_str()) && !LONG.contains(&name.as_str()))
-        .map(|(name, _)| format!("{name}={}", show::text(entry, name)))
+        .map(|(name, _)| format!("{name}={}", short(show::text(entry, name))))
         .collect();
     cells.push(more.join(" "));
     cells
