@@ -54,7 +54,8 @@ fn after(asked: Asked, ended: Ended, state: State) -> Vec<State> {
         (Asked::Swap(old, new), Ended::Done | Ended::Unknown) if state.could_be(Some(old)) => {
             vec![known(new)]
         }
-        (Asked::Swap(old, _), Ended::ConditionFailed) if !matches!(state, State::Is(Some(is)) if is == old) => {
+        (Asked::Swap(old, _), Ended::ConditionFailed) if !matches!(state, State::Is(Some(is)) if is == old) =>
+        {
             vec![state]
         }
         // An unknown conditional write whose condition did not hold did nothing.

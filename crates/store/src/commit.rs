@@ -124,7 +124,8 @@ impl Store {
                 Sent::Done => return Ok(()),
                 Sent::Conflict(0) => return Err(StoreError::NoSuchBucket),
                 Sent::Conflict(1) => {}
-                Sent::Conflict(_) => return Err(StoreError::NoSuchUpload),
+                // The upload changed meanwhile: a part arrived, or somebody else completed or aborted it.
+                Sent::Conflict(_) => return Err(StoreError::ConditionalConflict),
             }
         }
         Err(StoreError::ConditionalConflict)

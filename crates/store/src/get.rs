@@ -198,6 +198,9 @@ impl Store {
                 place: Place::Inline(sealed.clone()),
                 plain: opened.info.size,
             }]),
+            Body::Single(place) if !place.is_whole() => Err(StoreError::Corrupt(
+                "the list of the object's chunks is not whole".into(),
+            )),
             Body::Single(place) => {
                 Manifest::prove(&opened.record, vec![place.segment]).map_err(corrupt)?;
                 let plain = place.segment.plain_bytes;
@@ -429,7 +432,13 @@ fn runs(place: &SegmentPlace, from: u64, to: u64) -> Vec<Run> {
         let frames = (u64::from(chunk.bytes) - header).div_ceil(sealed_frame);
         let (chunk_first, chunk_end) = (next_frame, next_frame + frames);
         let wanted_first = chunk_first.max(from / frame);
-        let wanted_end = chunk_end.min(to.div_ceil(frame));
+        // Whoever reads to the end reads the frame that marks the end too, be it empty.
+        let to_frame = if to == place.segment.plain_bytes {
+            u64::MAX
+        } else {
+            to.div_ceil(frame)
+        };
+        let wanted_end = chunk_end.min(to_frame);
         let mut at = wanted_first;
         while at < wanted_end {
             let end = wanted_end.min(at + RUN_FRAMES);

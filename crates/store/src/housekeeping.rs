@@ -10,7 +10,7 @@ use catalog::{KeyRange, Mutation, Order};
 use mirror::ChunkRef;
 use std::collections::BTreeSet;
 use words::limits::SCAN_ROWS_MAX;
-use words::{BucketId, ChunkId, VersionId};
+use words::{BucketId, ChunkId, SiteId, VersionId};
 
 /// Mutations of one sweeping commit.
 const SLICE: usize = 500;
@@ -61,8 +61,15 @@ impl Store {
     }
 
     async fn remove(&self, ids: &[ChunkId]) -> Result<u64, StoreError> {
-        for id in ids {
-            self.mirror.delete(*id).await?;
+        for slice in ids.chunks(SLICE / 2) {
+            let mut mutations = Vec::with_capacity(slice.len() * 2);
+            for id in slice {
+                self.mirror.delete(*id).await?;
+                // A site that lacked the chunk no longer owes it.
+                let debts = SiteId::BOTH.map(|site| mirror::debt_key(site, *id));
+                mutations.extend(debts.map(|key| Mutation::Delete { key }));
+            }
+            self.send(Vec::new(), mutations, Vec::new()).await?;
         }
         Ok(ids.len() as u64)
     }

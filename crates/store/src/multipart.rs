@@ -214,11 +214,18 @@ impl Store {
             let preconditions = vec![
                 Precondition::Present(grant.row_key().to_vec()),
                 unchanged(&key, old.as_ref()),
+                write.bucket_stands(),
             ];
             let mut mutations = vec![Mutation::Put {
                 key: key.clone(),
                 value: row.encode().into(),
             }];
+            // The upload's row gets a new version, so that a completion that chose its parts before this one
+            // arrived is told to look again.
+            mutations.push(Mutation::Put {
+                key: grant.row_key().to_vec(),
+                value: grant.row().value.clone(),
+            });
             mutations.extend(received.debts.iter().cloned());
             if let Some(old) = &old {
                 let chunks = PartRow::decode(&old.value)?
@@ -239,6 +246,7 @@ impl Store {
                     });
                 }
                 Sent::Conflict(0) => return Err(StoreError::NoSuchUpload),
+                Sent::Conflict(2) => return Err(StoreError::NoSuchBucket),
                 Sent::Conflict(_) => {}
             }
         }

@@ -22,7 +22,7 @@ async fn locate_part(
     let row = engine.get(&part::key(version, line.number)).await?;
     let row = row.ok_or_else(|| StoreError::Corrupt("a part of the object is missing".into()))?;
     let row = PartRow::decode(&row.value)?;
-    if row.segment.segment != line.segment {
+    if row.segment.segment != line.segment || !row.segment.is_whole() {
         return Err(StoreError::Corrupt(
             "a part is not the one that the object was completed with".into(),
         ));

@@ -16,6 +16,8 @@ use words::{OpId, TenantId};
 /// Entries that nobody waits for (closes, refusals of strangers) and that are not committed yet.
 pub const LATER_MAX: usize = 16_384;
 const LATER_BATCH: usize = 256;
+/// Between two attempts to write them.
+const LATER_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 /// The owner that stands before a sealed opening: a tenant, or this for the cloud's own acts.
 const CLOUD: [u8; 16] = [0; 16];
 
@@ -173,17 +175,40 @@ fn only_entries(host: &Host, entries: Vec<Entry>) -> Commit {
     }
 }
 
-/// Commits what is queued, many entries at a time.
+/// Commits what is queued, many entries at a time. A batch that the catalog does not take is tried again
+/// until it does; one whose outcome is not known is looked up first, so that no entry is written twice.
 pub async fn commit_later(engine: Arc<dyn Engine>, host: Host, mut queue: mpsc::Receiver<Entry>) {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, LATER_BATCH).await > 0 {
-        let outcome = engine
-            .commit(only_entries(&host, std::mem::take(&mut waiting)))
-            .await;
-        if !matches!(outcome, Outcome::Committed(_)) {
+        let mut entries = std::mem::take(&mut waiting);
+        loop {
+            let again: Vec<Entry> = entries.iter().map(again).collect();
+            let commit = only_entries(&host, entries);
+            let op = commit.op;
+            let outcome = engine.commit(commit).await;
+            let written = match &outcome {
+                Outcome::Committed(_) => true,
+                Outcome::Unknown(_) => matches!(engine.lookup(op).await, Ok(Some(_))),
+                Outcome::Conflict { .. } | Outcome::Refused(_) => false,
+            };
+            if written {
+                break;
+            }
             tracing::error!(
-                "ledger entries that nobody waits for were not written: the catalog takes no commits"
+                "ledger entries that nobody waits for are not written yet; they are tried again"
             );
+            tokio::time::sleep(LATER_PAUSE).await;
+            entries = again;
         }
     }
+}
+
+/// The same entry once more, for a commit that may have to be repeated.
+fn again(entry: &Entry) -> Entry {
+    let row = entry.row_value();
+    let opening = row.get(row.len() - (entry.row_bytes() - ledger::record::row::HEAD_BYTES)..);
+    Entry::prepare(
+        entry.leaf().commitment(),
+        opening.unwrap_or_default().to_vec(),
+    )
 }

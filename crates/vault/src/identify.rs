@@ -63,6 +63,9 @@ impl Vault {
                 ));
             }
         };
+        if known.credential.suspended {
+            return Err(self.refuse_stopped(&secrets, head, name.as_str()).await);
+        }
         match self.check(presented, &known) {
             Ok(verified) => Ok(Identified {
                 caller: verified.caller,
@@ -93,6 +96,27 @@ impl Vault {
             }
         };
         authn::verify_with(presented, &key, known.credential, now)
+    }
+
+    async fn refuse_stopped(
+        &self,
+        secrets: &Secrets,
+        head: &RequestHead<'_>,
+        actor: &str,
+    ) -> Refusal {
+        let mut fields = self.fields(Kind::Refuse);
+        fields.actor = Some(actor.to_owned());
+        fields.operation = Some(head.method.chars().take(16).collect());
+        fields.resource = Some(head.raw_path.chars().take(1024).collect());
+        fields.reason = Some("stopped credential".into());
+        self.record_later(self.entry_of_cloud(secrets, &fields))
+            .await;
+        Refusal {
+            code: "AccessDenied",
+            status: 403,
+            message: "the credential was stopped; ask your tenant's operator for a new one".into(),
+            region: None,
+        }
     }
 
     async fn refuse(

@@ -1,4 +1,5 @@
 //! A small cloud for tests: two site folders, three witnesses, an engine on them.
+#![allow(dead_code)] // a world has more ills than each suite asks for
 
 use catalog::embedded::{DiskHook, Moment, OpenError, Options};
 use catalog::{

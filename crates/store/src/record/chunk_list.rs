@@ -20,6 +20,13 @@ pub struct SegmentPlace {
 }
 
 impl SegmentPlace {
+    /// Whether the chunks together hold exactly the segment: the list itself is under no MAC.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let bytes: u64 = self.chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum();
+        bytes == self.segment.sealed_bytes
+    }
+
     /// Appends the segment to a record.
     #[must_use]
     pub fn write(&self, to: Writer) -> Writer {

@@ -143,7 +143,9 @@ async fn a_tampered_row_never_gives_a_short_body() {
     rig.put("doc", &bytes(20 * MIB, 1)).await;
     let (row_key, row) = rig.node.rows(b"O").await.unwrap().remove(0);
     let changes: [fn(&mut store::record::chunk_list::SegmentPlace); 5] = [
-        |place| drop(place.chunks.pop()),
+        |place| {
+            place.chunks.pop();
+        },
         |place| place.chunks.clear(),
         |place| place.chunks[0].bytes = 10,
         |place| place.chunks[2].bytes -= 16_400,
