@@ -5,8 +5,8 @@ use host::Host;
 use std::time::Duration;
 use words::limits::CONNECTIONS_MAX;
 
-/// The directive for a tracing filter that the binary must set: s3s logs each failed request at ERROR with
-/// its body, in which names can stand. The door logs what an operator needs itself, without names.
+/// A directive for the binary's tracing filter. s3s logs each failed request at ERROR with its document, in
+/// which names can stand. The door gives it no log while it reads a request; this is the second lock.
 pub const TRACING_DIRECTIVE: &str = "s3s=off";
 
 /// How the door is set up.

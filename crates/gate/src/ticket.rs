@@ -9,6 +9,7 @@ use crate::target::Target;
 use authn::Caller;
 use http::{HeaderMap, StatusCode};
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::Dispatch;
 use words::{BucketName, ObjectKey};
 
 /// One identified request.
@@ -23,6 +24,8 @@ pub(crate) struct Asked {
     pub query: Query,
     /// The body of an object or part.
     pub body: Option<Taken>,
+    /// Where the node logs; s3s itself logs nowhere.
+    pub log: Dispatch,
 }
 
 impl Asked {

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use s3s::dto;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use std::sync::Arc;
+use tracing::instrument::WithSubscriber;
 
 /// The operations.
 pub(crate) struct Verbs {
@@ -42,7 +43,7 @@ fn open<T>(request: &S3Request<T>) -> S3Result<(Ticket, Asked)> {
 fn close<T>(ticket: &Ticket, done: Result<T, No>) -> S3Result<T> {
     done.map_err(|no| {
         ticket.refuse(no);
-        S3Error::new(S3ErrorCode::InternalError)
+        S3Error::new(S3ErrorCode::AccessDenied) // never sent; if it were, nothing is allowed
     })
 }
 
@@ -56,7 +57,9 @@ macro_rules! operations {
                     request: S3Request<dto::$input>,
                 ) -> S3Result<S3Response<dto::$output>> {
                     let (ticket, asked) = open(&request)?;
-                    let done = $module::$verb(self, &ticket, asked, request.input).await;
+                    let log = asked.log.clone();
+                    let verb = $module::$verb(self, &ticket, asked, request.input);
+                    let done = verb.with_subscriber(log).await;
                     close(&ticket, done)
                 }
             )*

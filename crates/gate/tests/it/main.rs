@@ -11,6 +11,7 @@ mod client;
 mod framings;
 mod interop;
 mod limits;
+mod logs;
 mod node;
 mod objects;
 mod operations;

@@ -244,6 +244,9 @@ impl Node {
         asked: &ReadAsked,
     ) -> Result<(Object, Option<(u64, u64)>), StoreError> {
         self.in_bucket(bucket, |objects| {
+            if key.as_str() == "broken" {
+                return Err(StoreError::Internal("the disk is on fire".to_owned()));
+            }
             let object = objects.get(key.as_str()).ok_or(StoreError::NoSuchKey)?;
             check(&asked.conditions, Some(&object.info), true)?;
             let size = object.info.size;

@@ -38,7 +38,7 @@ async fn every_size_comes_back_whole() {
             0
         } else {
             // A rest of less than one frame is not worth a file of its own.
-            size.div_ceil(8 * MIB) - u64::from(size > 8 * MIB && size % (8 * MIB) < 16 * 1024)
+            size.div_ceil(8 * MIB) - usize::from(size > 8 * MIB && size % (8 * MIB) < 16 * 1024)
         };
         assert_eq!(
             grown, chunks,
