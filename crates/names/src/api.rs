@@ -114,7 +114,7 @@ pub struct FoldReport {
     pub pages: u64,
     /// Rows removed because nothing refers to them any more.
     pub swept: u64,
-    /// Whether another fold would find work at once.
+    /// Whether rows wait to be swept, so that another fold is needed once their grace is over.
     pub more: bool,
 }
 
@@ -125,6 +125,9 @@ pub struct Pending {
     pub deltas: u64,
     /// The bound is reached: writers must wait (503 `SlowDown`) until a fold has caught up.
     pub full: bool,
-    /// Enough wait for a fold to be worth its writes.
+    /// A fold would find something worth its writes: enough deltas, or rows whose grace is over.
     pub due: bool,
+    /// Rows that nothing refers to wait for the end of their grace: ask again later, even if no delta
+    /// waits.
+    pub unswept: bool,
 }

@@ -121,7 +121,7 @@ impl<'a> Worker<'a> {
     async fn end(mut self) -> Result<FoldReport, NamesError> {
         self.sweep().await?;
         self.index.tallies.recount(self.bucket);
-        self.report.more = self.garbage_due() > 0;
+        self.report.more = !self.read.manifest.garbage.is_empty();
         Ok(self.report)
     }
 

@@ -12,8 +12,8 @@ use seal::IndexKey;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use words::BucketId;
 use words::limits::SCAN_ROWS_MAX;
+use words::{BucketId, UnixMillis};
 
 /// One position in so many is remembered, so that a count can be corrected when a fold has moved on.
 const MARK_EVERY: u64 = 256;
@@ -27,6 +27,8 @@ struct Tally {
     tail: u64,
     last: Option<Position>,
     counted: Option<Duration>,
+    /// Since when the oldest row that nothing refers to has been waiting.
+    garbage: Option<UnixMillis>,
 }
 
 impl Tally {
@@ -102,7 +104,9 @@ impl Index {
             return Ok(self.judge(kept));
         }
         let mut tally = kept.as_deref().cloned().unwrap_or_default();
-        tally.settle(self.read_manifest(key, bucket).await?.manifest.watermark);
+        let manifest = self.read_manifest(key, bucket).await?.manifest;
+        tally.settle(manifest.watermark);
+        tally.garbage = manifest.garbage.first().map(|garbage| garbage.since);
         while tally.count() < self.tuning.pending_max {
             let found = self
                 .engine
@@ -128,10 +132,17 @@ impl Index {
 
     fn judge(&self, tally: &Tally) -> Pending {
         let deltas = tally.count();
+        let sweep = tally.garbage.is_some_and(|since| self.grace_over(since));
         Pending {
             deltas,
             full: deltas >= self.tuning.pending_max,
-            due: deltas >= self.tuning.fold_deltas_min as u64,
+            due: sweep || deltas >= self.tuning.fold_deltas_min as u64,
+            unswept: tally.garbage.is_some(),
         }
+    }
+
+    /// Whether rows that nothing has referred to since then may go.
+    pub(crate) fn grace_over(&self, since: UnixMillis) -> bool {
+        since.plus(self.tuning.grace_ms) <= self.host.now()
     }
 }

@@ -19,11 +19,10 @@ const PAGES_PER_SCAN: usize = 64;
 impl Worker<'_> {
     /// How many of the manifest's garbage items, which are in the order of their times, may go.
     pub(crate) fn garbage_due(&self) -> usize {
-        let now = self.index.host.now();
         let garbage = &self.read.manifest.garbage;
         let due = garbage
             .iter()
-            .take_while(|item| item.since.plus(self.index.tuning.grace_ms) <= now)
+            .take_while(|item| self.index.grace_over(item.since))
             .count();
         due.max(garbage.len().saturating_sub(GARBAGE_MAX))
     }

@@ -5,7 +5,7 @@ use catalog::{Commit, Engine, Mutation, Outcome};
 use host::Host;
 use seal::IndexKey;
 use std::sync::Arc;
-use words::{BucketId, ObjectKey, OpId, UnixMillis, VersionId};
+use words::{BucketId, CloudId, ObjectKey, OpId, UnixMillis, VersionId};
 
 const BUCKET: BucketId = BucketId::from_bytes([7; 16]);
 const CACHE: usize = 32 * 1024 * 1024;
@@ -32,7 +32,7 @@ async fn measure() -> Result<(), Anything> {
         .and_then(|count| count.parse().ok())
         .unwrap_or(1_000_000);
     let host = Host::real();
-    let engine = crate::driver::open_engine(&place, &host)?;
+    let engine = open_engine(&place, &host)?;
     let key = IndexKey::from_bytes(host.random());
     println!(
         "names {WHAT}, catalog {place}, {count} names, cache {} MiB",
@@ -54,11 +54,27 @@ async fn measure() -> Result<(), Anything> {
     Ok(())
 }
 
-pub fn open_engine(place: &str, _host: &Host) -> Result<Arc<dyn Engine>, Anything> {
-    match place {
-        "memory" => Ok(Arc::new(catalog::Memory::new())),
-        _ => Err("only the memory engine is there yet".into()),
+fn open_engine(place: &str, host: &Host) -> Result<Arc<dyn Engine>, Anything> {
+    if place == "memory" {
+        return Ok(Arc::new(catalog::Memory::new()));
     }
+    let folder = std::path::Path::new(place);
+    let [a, b] = ["site-a", "site-b"].map(|site| folder.join(site));
+    let parents = ["p0", "p1", "p2"].map(|parent| (parent.to_owned(), folder.join(parent)));
+    for path in [&a, &b]
+        .into_iter()
+        .chain(parents.iter().map(|(_, path)| path))
+    {
+        host::files::make_folder(path, 0o700)?;
+    }
+    let cloud = CloudId::from_bytes([3; 16]);
+    let places = epoch::Places::folders(cloud, [&a, &b], &parents, host.clone());
+    places.found()?;
+    let options = catalog::embedded::Options::default();
+    catalog::Embedded::create([&a, &b], cloud, &options)?;
+    let tenure = Arc::new(epoch::Tenure::start(places)?);
+    let engine = catalog::Embedded::open([Some(a), Some(b)], tenure, options, host.clone())?;
+    Ok(Arc::new(engine))
 }
 
 /// A thousand folders of equal size; 44 bytes.

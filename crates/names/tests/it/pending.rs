@@ -55,3 +55,19 @@ fn another_nodes_fold_is_noticed() {
         assert_eq!(rig.index.pending(&key(), BUCKET).await.unwrap().deltas, 100);
     });
 }
+
+#[test]
+fn what_a_fold_leaves_to_be_swept_is_due_after_the_grace() {
+    run(async {
+        let rig = Rig::new(tiny());
+        put(&rig, 0, 20).await;
+        assert!(rig.index.fold(&key(), BUCKET).await.unwrap().more);
+        let pending = rig.index.pending(&key(), BUCKET).await.unwrap();
+        assert!(pending.deltas == 0 && pending.unswept && !pending.due);
+        rig.clock.pass(1000);
+        assert!(rig.index.pending(&key(), BUCKET).await.unwrap().due);
+        assert!(!rig.index.fold(&key(), BUCKET).await.unwrap().more);
+        let pending = rig.index.pending(&key(), BUCKET).await.unwrap();
+        assert!(!pending.unswept && !pending.due);
+    });
+}
