@@ -15,6 +15,11 @@ from pathlib import Path
 START_SECONDS_MAX = 60
 
 
+def own_settings():
+    """The environment for the program under test: without CLARENCE_*, which it would take for its configuration."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CLARENCE_")}
+
+
 class CloudError(Exception):
     """The node did not do what it was asked; the message says what it said."""
 
@@ -55,7 +60,7 @@ class Cloud:
         with open(self.log, "ab") as log:
             log.write(f"--- {' '.join(command[1:])}\n".encode())
             log.flush()
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own_settings())
         if wait:
             self.wait_ready()
         return self
@@ -146,7 +151,7 @@ class Cloud:
     def cli(self, *words, check=True, seconds=300):
         """Runs `clarence … --json` and gives the data of the envelope, or the error if it may fail."""
         command = [binary(), *words, "--data", str(self.data), "--json"]
-        ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+        ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, env=own_settings())
         try:
             envelope = json.loads(ran.stdout.strip().splitlines()[-1])
         except (json.JSONDecodeError, IndexError):

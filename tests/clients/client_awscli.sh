@@ -11,9 +11,9 @@ aws s3 cp --no-progress big.bin "s3://$bucket/big.bin"
 aws s3 cp --no-progress "s3://$bucket/big.bin" back.bin
 cmp big.bin back.bin
 aws s3 cp --no-progress "s3://$bucket/stat/population.csv" - | cmp - "$CLARENCE_TEST_DATA/population-luxembourg.csv"
-aws s3 ls "s3://$bucket/" | grep -q 'PRE stat/'
-aws s3 ls "s3://$bucket/" | grep -q '20971520 big.bin'
-aws s3 ls | grep -q "$bucket"
+aws s3 ls "s3://$bucket/" | grep 'PRE stat/' > /dev/null
+aws s3 ls "s3://$bucket/" | grep '20971520 big.bin' > /dev/null
+aws s3 ls | grep "$bucket" > /dev/null
 
 # A whole folder there and back; a second sync has nothing to do.
 aws s3 sync --no-progress "$CLARENCE_TEST_DATA" "s3://$bucket/data"
@@ -28,7 +28,7 @@ aws s3 sync --no-progress --delete fewer "s3://$bucket/data"
 # Names that have to be encoded.
 awkward='Zürich + Lëtzebuerg & 100% (a=b).csv'
 aws s3 cp --no-progress folder/subdivisions-luxembourg.tsv "s3://$bucket/$awkward"
-aws s3 ls "s3://$bucket/Z" | grep -qF "$awkward"
+aws s3 ls "s3://$bucket/Z" | grep -F "$awkward" > /dev/null
 aws s3 mv --no-progress "s3://$bucket/$awkward" "s3://$bucket/moved/$awkward"
 aws s3 cp --no-progress "s3://$bucket/moved/$awkward" - | cmp - folder/subdivisions-luxembourg.tsv
 aws s3 cp --no-progress "s3://$bucket/big.bin" "s3://$bucket/big-copy.bin"
@@ -44,8 +44,8 @@ aws s3api head-object --bucket "$bucket" --key big.bin --checksum-mode ENABLED >
 grep -q '"ContentLength": 20971520' head.json
 aws s3api get-object --bucket "$bucket" --key big.bin --range bytes=10485750-10485779 part.bin > /dev/null
 cmp part.bin <(tail -c +10485751 big.bin | head -c 30)
-aws s3api list-objects --bucket "$bucket" --delimiter / | grep -q '"Prefix": "stat/"'
-aws s3api get-bucket-location --bucket "$bucket" | grep -q "$AWS_DEFAULT_REGION"
+aws s3api list-objects --bucket "$bucket" --delimiter / | grep '"Prefix": "stat/"' > /dev/null
+aws s3api get-bucket-location --bucket "$bucket" | grep "$AWS_DEFAULT_REGION" > /dev/null
 
 aws s3 rm --quiet --recursive "s3://$bucket"
 [ -z "$(aws s3 ls --recursive "s3://$bucket" || true)" ]

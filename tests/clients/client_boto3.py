@@ -198,7 +198,7 @@ def links():
 def errors():
     assert code(s3.get_object, Bucket="clients-not-there", Key="k") == ("NoSuchBucket", 404)
     assert code(s3.list_objects_v2, Bucket="clients-not-there") == ("NoSuchBucket", 404)
-    wrong = boto3.client("s3", aws_secret_access_key="wrong-" + os.environ["AWS_SECRET_ACCESS_KEY"][6:])
+    wrong = boto3.client("s3", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong-" + os.environ["AWS_SECRET_ACCESS_KEY"][6:])
     assert code(wrong.list_buckets) == ("SignatureDoesNotMatch", 403)
     unknown = boto3.client("s3", aws_access_key_id="CLNOTAKEY00000000000", aws_secret_access_key="x" * 40)
     assert code(unknown.list_buckets) == ("InvalidAccessKeyId", 403)

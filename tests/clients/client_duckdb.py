@@ -32,9 +32,9 @@ def one(sql):
     return db.execute(sql).fetchall()
 
 data = os.environ["CLARENCE_TEST_DATA"]
-db.execute(f"COPY (SELECT * FROM read_csv('{data}/aviation/flights.csv.gz')) TO 's3://{bucket}/flights.parquet'")
+db.execute(f"COPY (SELECT * FROM read_csv('{data}/aviation/flights.csv.gz', nullstr = 'NA')) TO 's3://{bucket}/flights.parquet'")
 assert one(f"SELECT count(*) FROM 's3://{bucket}/flights.parquet'") == [(336_776,)]
-local = one(f"SELECT carrier, count(*), round(avg(dep_delay), 3) FROM read_csv('{data}/aviation/flights.csv.gz') GROUP BY 1 ORDER BY 1")
+local = one(f"SELECT carrier, count(*), round(avg(dep_delay), 3) FROM read_csv('{data}/aviation/flights.csv.gz', nullstr = 'NA') GROUP BY 1 ORDER BY 1")
 there = one(f"SELECT carrier, count(*), round(avg(dep_delay), 3) FROM 's3://{bucket}/flights.parquet' GROUP BY 1 ORDER BY 1")
 assert local == there
 
@@ -45,7 +45,7 @@ assert one(f"SELECT count(*), sum(a) FROM 's3://{bucket}/big.parquet'") == [(6_0
 db.execute(f"COPY (SELECT * FROM 's3://{bucket}/flights.parquet') TO 's3://{bucket}/parts' (FORMAT parquet, PARTITION_BY (origin, month))")
 assert one(f"SELECT count(*) FROM read_parquet('s3://{bucket}/parts/**/*.parquet', hive_partitioning = true)") == [(336_776,)]
 some = one(f"SELECT count(*) FROM read_parquet('s3://{bucket}/parts/**/*.parquet', hive_partitioning = true) WHERE origin = 'JFK' AND month = 7")
-assert some == one(f"SELECT count(*) FROM read_csv('{data}/aviation/flights.csv.gz') WHERE origin = 'JFK' AND month = 7")
+assert some == one(f"SELECT count(*) FROM read_csv('{data}/aviation/flights.csv.gz', nullstr = 'NA') WHERE origin = 'JFK' AND month = 7")
 assert len(one(f"FROM glob('s3://{bucket}/parts/*/*/*.parquet')")) >= 36
 
 db.execute(f"COPY (FROM read_csv('{data}/population-luxembourg.csv')) TO 's3://{bucket}/population.csv' (HEADER)")

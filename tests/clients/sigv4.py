@@ -48,7 +48,7 @@ class Signer:
         if length is not False:
             sent.setdefault("content-length", str(len(body) if length is None else length))
         names = ";".join(sorted(sent))
-        pairs = sorted(p if "=" in p else p + "=" for p in query.split("&")) if query else []
+        pairs = sorted((p if "=" in p else p + "=" for p in query.split("&")), key=lambda p: p.split("=", 1)) if query else []
         canonical = "\n".join([method, path, "&".join(pairs), *(f"{k}:{' '.join(sent[k].split())}" for k in sorted(sent)), "", names, payload])
         scope = f"{day}/{region}/s3/aws4_request"
         text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
