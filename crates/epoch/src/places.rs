@@ -154,7 +154,7 @@ impl Places {
             standing: Standing::Only(site),
             since: self.host.now(),
             // How far the site has come is not known here, and it may be less than was acknowledged.
-            head: 0,
+            head: EpochRecord::HEAD_UNKNOWN,
         };
         self.write_quorum(record)?;
         self.write_site(site, record)?;
