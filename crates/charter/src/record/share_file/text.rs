@@ -31,7 +31,7 @@ pub(super) fn render(file: &ShareFile) -> Zeroizing<String> {
          #\n\
          # One party's share of the root key of a cloud: {threshold} of these {count} open everything in it.\n\
          # Keep it offline and apart from the others, and show it to nobody.\n\
-         # To open the cloud, each of {threshold} parties runs: clarence unseal <this file>\n\
+         # To open the cloud, each of {threshold} parties runs: clarence unseal --share FILE\n\
          #\n\
          cloud       {cloud}\n\
          cloud name  {name}\n\
