@@ -7,6 +7,7 @@ everything back, and that a site that is behind never passes for current.
 """
 
 import contextlib
+import shutil
 import sys
 import tempfile
 import threading
@@ -111,6 +112,33 @@ def alone(cloud, promises, letter):
     judge(cloud, promises, f"site-{other} is back")
 
 
+def replaced(cloud, promises, letter):
+    """The folder is lost for good and an empty one takes its place: only when an operator says so."""
+    other = "b" if letter == "a" else "a"
+    away(cloud, letter)
+    cloud.wait_site(letter, "away", 30)
+    shutil.rmtree(cloud.data / f"taken-{letter}")
+    folder = cloud.data / f"site-{letter}"
+    folder.mkdir(mode=0o700)
+    time.sleep(4)
+    check("an empty folder is not taken into use by itself", not any(folder.iterdir()) and cloud.site(letter)["state"] == "away", cloud.site(letter))
+    stray = folder / "somebody's file"
+    stray.write_text("kept")
+    error = cloud.cli("heal", "--site", letter, "--new-folder", check=False)
+    check("a folder that holds something is refused and kept", error.get("type") == "conflict" and stray.read_text() == "kept", error)
+    stray.unlink()
+    with under_load(cloud, promises, f"replaced-{letter}", writers=2):
+        cloud.cli("heal", "--site", letter, "--new-folder")
+        cloud.wait_site(letter, "serving", 180)
+    cloud.cli("ledger", "publish")
+    cloud.stop()
+    away(cloud, other)
+    cloud.up()
+    judge(cloud, promises, f"the new folder of site-{letter} alone")
+    back(cloud, other)
+    cloud.wait_site(other, "serving", 180)
+
+
 def trap(cloud, promises):
     """B away, writes on A, A lost, B back: B must not bring old data to life."""
     away(cloud, "b")
@@ -166,6 +194,7 @@ def main():
             away_and_back(cloud, promises, "a")
             alone(cloud, promises, "a")
             alone(cloud, promises, "b")
+            replaced(cloud, promises, "b")
             trap(cloud, promises)
             wrong, entries = load.judge_ledger(cloud, promises)
             check(f"every act has its entry among {entries}", not wrong, "; ".join(wrong[:5]))

@@ -92,7 +92,9 @@ first client how to connect.")]
     #[command(after_help = "Example:\n  clarence scrub")]
     Scrub,
     /// Bring a site that is behind up to date
-    #[command(after_help = "Examples:\n  clarence heal\n  clarence heal --site b")]
+    #[command(
+        after_help = "Examples:\n  clarence heal\n  clarence heal --site b\n  clarence heal --site b --new-folder    after its disk was replaced"
+    )]
     Heal(Heal),
     /// Go on with a site that is behind, giving up what only the other one had; needs a quorum of shares
     #[command(
@@ -208,7 +210,7 @@ pub enum Key {
         expires: Option<u64>,
     },
     /// Stop a credential
-    #[command(after_help = "Example:\n  clarence key suspend CL7Q...")]
+    #[command(after_help = "Example:\n  clarence key suspend CLR7Q...")]
     Suspend {
         /// The access key
         access_key: String,
@@ -264,6 +266,9 @@ pub struct Heal {
     /// Which site [default: the one that is behind]
     #[arg(long)]
     pub site: Option<SiteLetter>,
+    /// The site's folder was lost: take the empty folder in its place into use
+    #[arg(long, requires = "site")]
+    pub new_folder: bool,
 }
 
 /// `clarence accept-loss`

@@ -7,11 +7,13 @@
 //! site is behind: that is asked of whoever owns it ([`SiteLoss`]).
 //!
 //! Reading order: [`mirrored`], [`standing`], [`health`], [`mod@mirror`], [`writer`], `lane`, [`read`],
-//! [`repair`], [`mod@heal`], [`mod@scrub`], [`mod@sweep`], [`metrics`], [`record`], [`error`].
+//! [`repair`], [`mod@heal`], [`mod@inventory`], [`mod@scrub`], [`mod@sweep`], [`metrics`], [`record`],
+//! [`error`].
 
 pub mod error;
 pub mod heal;
 pub mod health;
+pub mod inventory;
 mod lane;
 pub mod metrics;
 pub mod mirror;
@@ -28,6 +30,7 @@ pub use chunks::ChunkRef;
 pub use error::{HealError, MirrorError, RepairError, SweepError};
 pub use heal::{Backlog, HealProgress, HealReport, Pace, backlog, heal};
 pub use health::{SiteHealth, Writing};
+pub use inventory::{InventoryReport, inventory};
 pub use metrics::Metrics;
 pub use mirror::{Mirror, SitePolicy};
 pub use mirrored::{BothProof, Debt, Mirrored};

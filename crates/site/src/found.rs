@@ -3,7 +3,7 @@
 use crate::layout::Layout;
 use catalog::embedded::{Embedded, Options};
 use catalog::{Commit, Engine, Outcome};
-use charter::{Charter, Contribution, Founding};
+use charter::{Charter, Contribution, Custody, Founding};
 use chunks::dir::Dir;
 use epoch::{Places, Tenure};
 use host::{Host, files};
@@ -93,7 +93,9 @@ pub async fn found(
         files::make_folder(folder, 0o700).map_err(|e| write(folder, e))?;
     }
     let shares = hand_out(layout, charter, &founding, &made.verifier_keys)?;
-    furnish(layout, charter, &founding)?;
+    for site in SiteId::BOTH {
+        furnish(layout, site, charter, founding.transcript.custody())?;
+    }
     let places = places(layout, charter, founding.cloud, host);
     places.found()?;
     first_rows(layout, places, host, made.rows, made.entry).await?;
@@ -138,20 +140,25 @@ fn hand_out(
     Ok(shares)
 }
 
-/// Puts into both site folders what a node needs before it has any key.
-fn furnish(layout: &Layout, charter: &Charter, founding: &Founding) -> Result<(), FoundError> {
-    for site in SiteId::BOTH {
-        let folder = layout.site(site);
-        charter::files::write_custody(folder, founding.transcript.custody())?;
-        put(
-            folder.join("charter.toml"),
-            charter.to_toml().as_bytes(),
-            0o644,
-        )?;
-        files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))?;
-        Dir::found(folder).map_err(|e| FoundError::Catalog(e.to_string()))?;
+/// Puts into a site's folder what a node needs before it has any key; all but the header.
+pub(crate) fn furnish(
+    layout: &Layout,
+    site: SiteId,
+    charter: &Charter,
+    custody: &Custody,
+) -> Result<(), FoundError> {
+    let folder = layout.site(site);
+    charter::files::write_custody(folder, custody)?;
+    put(
+        folder.join("charter.toml"),
+        charter.to_toml().as_bytes(),
+        0o644,
+    )?;
+    files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))?;
+    match Dir::found(folder) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(FoundError::Catalog(error.to_string())),
     }
-    Ok(())
 }
 
 /// The places that remember which site is current.
@@ -201,7 +208,7 @@ async fn first_rows(
     }
 }
 
-fn put(path: PathBuf, bytes: &[u8], mode: u32) -> Result<(), FoundError> {
+pub(crate) fn put(path: PathBuf, bytes: &[u8], mode: u32) -> Result<(), FoundError> {
     files::write_durable(&path, bytes, mode).map_err(|e| write(&path, e))
 }
 

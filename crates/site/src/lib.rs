@@ -12,6 +12,7 @@ pub mod found;
 pub mod layout;
 mod loss;
 mod metrics;
+mod new_folder;
 pub mod node;
 mod open;
 mod publish;

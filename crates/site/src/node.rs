@@ -13,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -48,6 +49,9 @@ pub enum RunError {
     #[error("the node stopped itself: {0}")]
     Stopped(String),
 }
+
+/// How long a node that ends waits for the last entries of the ledger.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running node.
 pub struct Node {
@@ -192,6 +196,11 @@ impl Node {
 
     /// Ends cleanly: what is recorded is published, the catalog is closed.
     async fn end(&self) {
+        if !self.rooms.vault.flush_later(FLUSH_PATIENCE).await {
+            tracing::warn!(
+                "some ledger entries that nobody waited for could not be written before the end"
+            );
+        }
         if !self.rooms.vault.is_sealed()
             && let Err(error) = self.publish_all().await
         {

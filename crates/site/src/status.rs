@@ -18,7 +18,9 @@ const TAIL_MAX: usize = 1000;
 type Page = VecDeque<ChunkRef>;
 
 /// Every chunk that a row names, page by page.
-fn all_chunks(store: Arc<Store>) -> impl Stream<Item = Result<ChunkRef, StoreError>> + Send {
+pub(crate) fn all_chunks(
+    store: Arc<Store>,
+) -> impl Stream<Item = Result<ChunkRef, StoreError>> + Send {
     let begin = (store, Page::new(), Some(None));
     stream::try_unfold(
         begin,
@@ -79,7 +81,7 @@ impl Node {
                 Ok(json!({ "entries": size }))
             }
             Request::Scrub => self.scrub(progress).await,
-            Request::Heal { site } => self.heal_asked(site, progress).await,
+            Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
             Request::Stop => {
                 self.stop.send_replace(true);
                 Ok(json!({ "stopping": true }))
@@ -242,7 +244,12 @@ impl Node {
         Ok(report)
     }
 
-    async fn heal_asked(&self, site: Option<String>, progress: Progress) -> Result<Value, Failure> {
+    async fn heal_asked(
+        &self,
+        site: Option<String>,
+        new_folder: bool,
+        progress: Progress,
+    ) -> Result<Value, Failure> {
         let site = match site.as_deref() {
             Some("a" | "site-a") => SiteId::A,
             Some("b" | "site-b") => SiteId::B,
@@ -259,6 +266,9 @@ impl Node {
                 Standing::Only(serving) => serving.other(),
             },
         };
+        if new_folder {
+            self.furnish_new_folder(site)?;
+        }
         if self.opened.tenure.serving(site) {
             return Ok(json!({ "healed": null, "standing": format!("{site} is current") }));
         }

@@ -3,7 +3,9 @@
 
 use crate::control::Failure;
 use crate::node::Node;
+use crate::status::all_chunks;
 use epoch::{SiteView, Standing};
+use futures::StreamExt;
 use ledger::Kind;
 use ledger::publish::Publisher;
 use mirror::{HealProgress, Pace};
@@ -21,6 +23,12 @@ const HEAL_PAUSE: Duration = Duration::from_secs(5);
 const PUBLISH: Duration = Duration::from_secs(1);
 /// Between two rounds of folding.
 const FOLD: Duration = Duration::from_millis(500);
+/// Chunks that are looked for at once when a site comes back; each may take up to 8 MiB of memory.
+const INVENTORY_IN_FLIGHT: usize = 8;
+/// Before the first look for chunks without an owner.
+const ORPHANS_FIRST: Duration = Duration::from_secs(600);
+/// Between two looks for chunks without an owner.
+const ORPHANS: Duration = Duration::from_secs(6 * 3600);
 /// Between two sweeps of garbage.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -34,6 +42,7 @@ impl Node {
             () = self.publish_forever() => "publishing ended".into(),
             () = self.fold_forever() => "folding ended".into(),
             () = self.sweep_forever() => "sweeping ended".into(),
+            () = self.sweep_orphans_forever() => "sweeping ended".into(),
             () = self.open_when_unsealed() => "it cannot be".into(),
             () = self.opened.mirror.repair_forever() => "repairing ended".into(),
         }
@@ -214,6 +223,10 @@ impl Node {
         progress: impl Fn(&str, u64, Option<u64>) + Send + Sync,
     ) -> Result<(u64, u64), Failure> {
         let _one = self.healing.lock().await;
+        if self.opened.tenure.serving(site) {
+            // Whoever held the lock before has done it.
+            return Ok((0, 0));
+        }
         let failed = |e: &dyn ToString| {
             Failure::new(
                 "unavailable",
@@ -243,6 +256,7 @@ impl Node {
                 chunks.failures.join("; ")
             )));
         }
+        let copied = self.take_inventory(site, &progress).await?;
         progress("catalog", 0, None);
         let report = self
             .opened
@@ -252,8 +266,34 @@ impl Node {
             .map_err(|e| failed(&e))?;
         self.opened.mirror.prefer(SiteId::A);
         self.settle_debts().await;
-        tracing::info!(%site, chunks = chunks.healed, rows = report.copied, "a site is current again");
-        Ok((chunks.healed, report.copied))
+        let chunks = chunks.healed + copied;
+        tracing::info!(%site, chunks, rows = report.copied, "a site is current again");
+        Ok((chunks, report.copied))
+    }
+
+    /// Copies what a returning site lacks although no debt says so: its folder may be a new one, or a copy
+    /// from before.
+    async fn take_inventory(
+        &self,
+        site: SiteId,
+        progress: &(impl Fn(&str, u64, Option<u64>) + Send + Sync),
+    ) -> Result<u64, Failure> {
+        let mut tell = |at: &mirror::InventoryReport| progress("inventory", at.chunks, None);
+        let refs = all_chunks(Arc::clone(&self.rooms.store)).boxed();
+        let pace = Pace {
+            in_flight: INVENTORY_IN_FLIGHT,
+            ..Pace::default()
+        };
+        let looked = mirror::inventory(&self.opened.mirror, site, refs, pace, &mut tell).await;
+        let unavailable = |why: String| Failure::new("unavailable", why);
+        let report = looked.map_err(|e| unavailable(format!("{site} is not healed: {e}")))?;
+        match report.left {
+            0 => Ok(report.copied),
+            left => Err(unavailable(format!(
+                "{site} is not healed: {left} chunks are missing: {}",
+                report.failures.join("; ")
+            ))),
+        }
     }
 
     async fn publish_forever(&self) {
@@ -316,6 +356,40 @@ impl Node {
                 Err(error) => tracing::debug!(%error, "garbage stays until the next sweep"),
             }
         }
+    }
+
+    /// Removes what crashes and broken-off uploads left in the chunk folders.
+    async fn sweep_orphans_forever(&self) {
+        tokio::time::sleep(ORPHANS_FIRST).await;
+        loop {
+            for site in SiteId::BOTH {
+                if !self.opened.tenure.serving(site) {
+                    continue;
+                }
+                match self.sweep_orphans(site).await {
+                    Ok(swept) => tracing::info!(
+                        %site, chunks = swept.chunks, removed = swept.removed, bytes = swept.bytes,
+                        "chunks without an owner were looked for"
+                    ),
+                    Err(why) => {
+                        tracing::warn!(%site, why, "chunks without an owner stay until the next look")
+                    }
+                }
+            }
+            tokio::time::sleep(ORPHANS).await;
+        }
+    }
+
+    async fn sweep_orphans(&self, site: SiteId) -> Result<mirror::SweepReport, String> {
+        let known = self
+            .rooms
+            .store
+            .known_chunks()
+            .await
+            .map_err(|e| e.to_string())?;
+        mirror::sweep(&self.opened.mirror, site, &known)
+            .await
+            .map_err(|e| e.to_string())
     }
 
     /// How the sites are, in words.

@@ -8,7 +8,6 @@ use crate::record::part::{self, PartRow};
 use crate::record::{manifest, upload};
 use catalog::{KeyRange, Mutation, Order};
 use mirror::ChunkRef;
-use std::collections::BTreeSet;
 use words::limits::SCAN_ROWS_MAX;
 use words::{BucketId, ChunkId, SiteId, VersionId};
 
@@ -24,13 +23,24 @@ pub struct Swept {
     pub chunks: u64,
 }
 
-/// The chunks that were in use when a sweep for orphans began. What came later is too young for it.
-pub struct KnownChunks(BTreeSet<ChunkId>);
+/// The chunks that were in use when a sweep for orphans began. What came later is too young for it. Kept as
+/// the first eight bytes of each random id, so that ten million chunks take 80 MB; two ids that share them
+/// let an orphan stay, and never take a chunk that is in use.
+pub struct KnownChunks(Vec<u64>);
+
+impl KnownChunks {
+    fn of(id: &ChunkId) -> u64 {
+        id.as_bytes()
+            .first_chunk()
+            .map_or(0, |b| u64::from_be_bytes(*b))
+    }
+}
 
 #[async_trait::async_trait]
 impl mirror::References for KnownChunks {
     async fn referenced(&self, chunks: &[ChunkId]) -> Result<Vec<bool>, String> {
-        Ok(chunks.iter().map(|id| self.0.contains(id)).collect())
+        let known = |id: &ChunkId| self.0.binary_search(&Self::of(id)).is_ok();
+        Ok(chunks.iter().map(known).collect())
     }
 }
 
@@ -180,11 +190,11 @@ impl Store {
     /// Every chunk that a row names, or that garbage will remove: what is in no such row and old enough is an
     /// orphan of a crash.
     pub async fn known_chunks(&self) -> Result<KnownChunks, StoreError> {
-        let mut known = BTreeSet::new();
+        let mut known = Vec::new();
         let mut after = None;
         loop {
             let (page, next) = self.chunk_refs(after).await?;
-            known.extend(page.into_iter().map(|chunk| chunk.id));
+            known.extend(page.iter().map(|chunk| KnownChunks::of(&chunk.id)));
             match next {
                 Some(next) => after = Some(next),
                 None => break,
@@ -197,11 +207,12 @@ impl Store {
                 .scan(range.clone(), SCAN_ROWS_MAX, Order::Ascending)
                 .await?;
             if page.is_empty() {
+                known.sort_unstable();
                 return Ok(KnownChunks(known));
             }
             for (key, row) in page {
                 if let Garbage::Chunks(ids) = Garbage::decode(&row.value)? {
-                    known.extend(ids);
+                    known.extend(ids.iter().map(KnownChunks::of));
                 }
                 range = range.after(&key);
             }

@@ -19,7 +19,7 @@ use crate::record::object::Body;
 use crate::record::part::{self, PartRow};
 use crate::record::upload::{self, UploadRow};
 use authn::Caller;
-use catalog::{Mutation, Precondition};
+use catalog::{Mutation, Precondition, Row};
 use seal::Segment;
 use std::collections::BTreeMap;
 use vault::{Action, PartGrant, Settled, WriteGrant};
@@ -227,15 +227,7 @@ impl Store {
                 value: grant.row().value.clone(),
             });
             mutations.extend(received.debts.iter().cloned());
-            if let Some(old) = &old {
-                let chunks = PartRow::decode(&old.value)?
-                    .segment
-                    .chunks
-                    .iter()
-                    .map(|chunk| chunk.id)
-                    .collect();
-                mutations.push(self.garbage(&Garbage::Chunks(chunks)));
-            }
+            mutations.extend(self.replaced(old.as_ref())?);
             match self.send(preconditions, mutations, vec![entry]).await? {
                 Sent::Done => {
                     return Ok(PutDone {
@@ -250,6 +242,14 @@ impl Store {
                 Sent::Conflict(_) => {}
             }
         }
+    }
+
+    /// The chunks of the part that was there under this number are garbage when the new one is committed.
+    fn replaced(&self, old: Option<&Row>) -> Result<Option<Mutation>, StoreError> {
+        let Some(old) = old else { return Ok(None) };
+        let segment = PartRow::decode(&old.value)?.segment;
+        let chunks = segment.chunks.iter().map(|chunk| chunk.id).collect();
+        Ok(Some(self.garbage(&Garbage::Chunks(chunks))))
     }
 
     fn garbage(&self, garbage: &Garbage) -> Mutation {

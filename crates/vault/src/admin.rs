@@ -212,7 +212,7 @@ impl Vault {
             .engine
             .get(&key)
             .await?
-            .ok_or_else(|| VaultError::Limit(format!("there is no access key {id}")))?;
+            .ok_or_else(|| VaultError::NoSuchAccessKey(id.to_string()))?;
         let stopped = AccessKeyRow {
             suspended: true,
             ..AccessKeyRow::decode(&row.value)?

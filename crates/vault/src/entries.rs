@@ -10,7 +10,7 @@ use host::Host;
 use ledger::{Entry, Fields, Kind, Receipt};
 use seal::LedgerKey;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use words::{OpId, TenantId};
 
 /// Entries that nobody waits for (closes, refusals of strangers) and that are not committed yet.
@@ -18,6 +18,14 @@ pub const LATER_MAX: usize = 16_384;
 const LATER_BATCH: usize = 256;
 /// Between two attempts to write them.
 const LATER_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+/// What waits in the queue of entries that nobody waits for.
+pub enum Later {
+    /// An entry.
+    Entry(Entry),
+    /// Somebody wants to know when all entries before are durable.
+    Flush(oneshot::Sender<()>),
+}
+
 /// The owner that stands before a sealed opening: a tenant, or this for the cloud's own acts.
 const CLOUD: [u8; 16] = [0; 16];
 
@@ -120,11 +128,22 @@ impl Vault {
     /// Queues an entry that nobody waits for. If the queue is full the entry is written at once instead:
     /// none is ever dropped while the node lives.
     pub(crate) async fn record_later(&self, entry: Entry) {
-        if self.later.send(entry).await.is_err() {
+        if self.later.send(Later::Entry(entry)).await.is_err() {
             tracing::error!(
                 "the queue of ledger entries is closed; one entry that nobody waits for was not written"
             );
         }
+    }
+
+    /// Waits until every entry that was queued before is durable, for at most `patience`. Gives whether
+    /// they are.
+    pub async fn flush_later(&self, patience: std::time::Duration) -> bool {
+        let (done, told) = oneshot::channel();
+        let flushed =
+            async { self.later.send(Later::Flush(done)).await.is_ok() && told.await.is_ok() };
+        tokio::time::timeout(patience, flushed)
+            .await
+            .unwrap_or(false)
     }
 
     /// An act of the node itself: a site lost or back, a repair. Durable when this returns.
@@ -175,31 +194,48 @@ fn only_entries(host: &Host, entries: Vec<Entry>) -> Commit {
     }
 }
 
-/// Commits what is queued, many entries at a time. A batch that the catalog does not take is tried again
-/// until it does; one whose outcome is not known is looked up first, so that no entry is written twice.
-pub async fn commit_later(engine: Arc<dyn Engine>, host: Host, mut queue: mpsc::Receiver<Entry>) {
+/// Commits what is queued, many entries at a time, and tells those who asked for it.
+pub async fn commit_later(engine: Arc<dyn Engine>, host: Host, mut queue: mpsc::Receiver<Later>) {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, LATER_BATCH).await > 0 {
-        let mut entries = std::mem::take(&mut waiting);
-        loop {
-            let again: Vec<Entry> = entries.iter().map(again).collect();
-            let commit = only_entries(&host, entries);
-            let op = commit.op;
-            let outcome = engine.commit(commit).await;
-            let written = match &outcome {
-                Outcome::Committed(_) => true,
-                Outcome::Unknown(_) => matches!(engine.lookup(op).await, Ok(Some(_))),
-                Outcome::Conflict { .. } | Outcome::Refused(_) => false,
-            };
-            if written {
-                break;
+        let mut entries = Vec::new();
+        let mut asked = Vec::new();
+        for later in waiting.drain(..) {
+            match later {
+                Later::Entry(entry) => entries.push(entry),
+                Later::Flush(done) => asked.push(done),
             }
-            tracing::error!(
-                "ledger entries that nobody waits for are not written yet; they are tried again"
-            );
-            tokio::time::sleep(LATER_PAUSE).await;
-            entries = again;
         }
+        if !entries.is_empty() {
+            commit_until_taken(&*engine, &host, entries).await;
+        }
+        for done in asked {
+            let _ = done.send(());
+        }
+    }
+}
+
+/// A batch that the catalog does not take is tried again until it does; one whose outcome is not known is
+/// looked up first, so that no entry is written twice.
+async fn commit_until_taken(engine: &dyn Engine, host: &Host, mut entries: Vec<Entry>) {
+    loop {
+        let again: Vec<Entry> = entries.iter().map(again).collect();
+        let commit = only_entries(host, entries);
+        let op = commit.op;
+        let outcome = engine.commit(commit).await;
+        let written = match &outcome {
+            Outcome::Committed(_) => true,
+            Outcome::Unknown(_) => matches!(engine.lookup(op).await, Ok(Some(_))),
+            Outcome::Conflict { .. } | Outcome::Refused(_) => false,
+        };
+        if written {
+            return;
+        }
+        tracing::error!(
+            "ledger entries that nobody waits for are not written yet; they are tried again"
+        );
+        tokio::time::sleep(LATER_PAUSE).await;
+        entries = again;
     }
 }
 

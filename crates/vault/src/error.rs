@@ -25,6 +25,9 @@ pub enum VaultError {
     /// There is no such tenant.
     #[error("there is no tenant {0}; `clarence tenant list` shows those there are")]
     NoSuchTenant(String),
+    /// There is no such credential.
+    #[error("there is no access key {0}")]
+    NoSuchAccessKey(String),
     /// A limit is reached.
     #[error("{0}")]
     Limit(String),

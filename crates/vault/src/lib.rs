@@ -60,7 +60,7 @@ pub struct Vault {
     policies: Policies,
     config: VaultConfig,
     open: RwLock<Option<Arc<Secrets>>>,
-    later: mpsc::Sender<ledger::Entry>,
+    later: mpsc::Sender<entries::Later>,
 }
 
 impl Vault {

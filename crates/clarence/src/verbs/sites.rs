@@ -16,7 +16,8 @@ pub async fn scrub(settings: &Settings, talk: Talk) -> Outcome {
 
 pub async fn heal(settings: &Settings, asked: &Heal, talk: Talk) -> Outcome {
     let site = asked.site.map(|site| site.letter().to_owned());
-    let data = node::ask(settings, &talk, Request::Heal { site }).await?;
+    let new_folder = asked.new_folder;
+    let data = node::ask(settings, &talk, Request::Heal { site, new_folder }).await?;
     let text = match data.get("healed") {
         None | Some(Value::Null) => format!("Nothing to do: {}.", show::text(&data, "standing")),
         Some(_) => lines(&data),

@@ -51,6 +51,9 @@ pub enum Request {
     Heal {
         /// `a` or `b`; the one that is behind, if absent.
         site: Option<String>,
+        /// The site's folder was lost; an empty one takes its place.
+        #[serde(default)]
+        new_folder: bool,
     },
     /// Ends the node cleanly.
     Stop,

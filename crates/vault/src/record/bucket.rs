@@ -29,9 +29,9 @@ pub struct BucketRow {
     pub key_version: u32,
     /// The bucket's key under the tenant's key.
     pub key: [u8; WRAPPED_BYTES],
-    /// The key under which object names are hashed, under the tenant's key.
+    /// The key under which object names are hashed, wrapped under the bucket's key.
     pub name_key: [u8; WRAPPED_BYTES],
-    /// The key of the index of names, under the tenant's key.
+    /// The key of the index of names, wrapped under the bucket's key.
     pub index_key: [u8; WRAPPED_BYTES],
     /// The bucket's name, sealed.
     pub sealed_name: Vec<u8>,
