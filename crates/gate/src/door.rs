@@ -132,7 +132,17 @@ impl Door {
     ) -> Result<Response<Out>, No> {
         let (parts, body) = request.into_parts();
         let mut wire = Wire::new(body, &parts.headers);
-        let answer = self.go(parts, &mut wire, verb).await;
+        let mut answer = self.go(parts, &mut wire, verb).await;
+        if wire.answered_unasked() {
+            answer = match answer {
+                Ok(mut answer) => {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                    Ok(answer)
+                }
+                Err(no) => Err(no.with_header(CONNECTION, "close")),
+            };
+        }
         if answer.is_err() {
             wire.drain().await;
         }

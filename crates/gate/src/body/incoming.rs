@@ -123,6 +123,9 @@ impl Pieces {
             let Some(body) = &mut self.body else {
                 return Poll::Ready(None);
             };
+            if !body.is_end_stream() {
+                self.leftover.ask();
+            }
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     self.waiting = false;

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::api::{BodyIn, Expected};
@@ -31,11 +32,18 @@ pub(crate) struct Taken {
 
 /// Where a stream that is dropped before its end leaves the connection's body.
 #[derive(Clone, Default)]
-pub(crate) struct Leftover(Arc<Mutex<Option<Incoming>>>);
+pub(crate) struct Leftover {
+    body: Arc<Mutex<Option<Incoming>>>,
+    asked: Arc<AtomicBool>,
+}
 
 impl Leftover {
     pub(crate) fn leave(&self, body: Incoming) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+        *self.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+    }
+    /// Bytes were asked for, so a client that waits for leave to send has been told `100 Continue`.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
     }
 }
 
@@ -46,6 +54,8 @@ pub(crate) struct Wire {
     leftover: Leftover,
     /// The client sends without being asked to.
     sending: bool,
+    /// The client waits for leave to send.
+    waiting: bool,
 }
 
 impl Wire {
@@ -56,7 +66,13 @@ impl Wire {
             body: Some(body),
             leftover: Leftover::default(),
             sending,
+            waiting: !sending,
         }
+    }
+    /// Whether the client waits for leave to send and is answered without having been given it. Some clients
+    /// (botocore before 1.44) take the next answer on such a connection for this one, so it has to end.
+    pub(crate) fn answered_unasked(&self) -> bool {
+        self.waiting && !self.leftover.asked.load(Ordering::Relaxed)
     }
     /// The length that was announced.
     pub(crate) fn length(&self) -> Option<u64> {
@@ -70,7 +86,7 @@ impl Wire {
     pub(crate) async fn drain(self) {
         let left = self
             .leftover
-            .0
+            .body
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();

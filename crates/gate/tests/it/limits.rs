@@ -96,6 +96,40 @@ async fn continue_is_said_only_to_who_is_believed() {
 }
 
 #[tokio::test]
+async fn who_is_answered_without_leave_to_send_is_told_that_the_connection_ends() {
+    let world = World::start().await;
+    world.bucket("own");
+    let host = world.address.to_string();
+    let put = |path| {
+        ask("PUT", path)
+            .payload("UNSIGNED-PAYLOAD")
+            .header("expect", "100-continue")
+    };
+    // An object of no bytes needs no leave; a stranger gets none.
+    for (asked, length, status) in [
+        (put("/own/none"), 0, 200),
+        (put("/own/k").unsigned(), 5, 403),
+    ] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let (head, _) = asked.head(&host, Some(length));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_answer(&mut stream, false).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.header("connection")),
+            (status, Some("close"))
+        );
+    }
+    // Who was given leave keeps the connection.
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let (head, _) = put("/own/k").head(&host, Some(5));
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(read_answer(&mut stream, true).await.unwrap().status, 100);
+    stream.write_all(b"hello").await.unwrap();
+    let answer = read_answer(&mut stream, false).await.unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (200, None));
+}
+
+#[tokio::test]
 async fn one_connection_carries_many_requests() {
     let world = World::start().await;
     world.bucket("own");
