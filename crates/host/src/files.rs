@@ -71,6 +71,25 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
         .map_or(Ok(()), sync_folder)
 }
 
+/// Makes `path` and the folders between it and `root`, durably. `root` itself must be there: a folder that
+/// was taken away must not come back as an empty one.
+pub fn make_folder_within(root: &Path, path: &Path, mode: u32) -> io::Result<()> {
+    if !root.is_dir() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    if path == root || !path.starts_with(root) || path.is_dir() {
+        return Ok(());
+    }
+    let above = parent(path)?;
+    make_folder_within(root, above, mode)?;
+    match fs::create_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    sync_folder(above)
+}
+
 /// Syncs a folder, so that the names in it are durable.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

@@ -106,12 +106,15 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Opens the folder (made if missing) and takes up where its files end. What the caller has to publish
+    /// Opens the folder, which must be there, and takes up where its files end. What the caller has to publish
     /// next is [`Publisher::next_index`]: after a crash that is the size of the last checkpoint, in a damaged
     /// folder it may be less, down to 0.
     pub fn open(folder: &Path, keys: Arc<LogKeys>) -> Result<Self, PublishError> {
         let folder = Folder::at(folder);
-        make_folder(folder.path())?;
+        if !files::is_folder(folder.path()) {
+            let missing = std::io::ErrorKind::NotFound.into();
+            return Err(PublishError::Write(folder.path().to_owned(), missing));
+        }
         put_keys(&folder, &keys)?;
         let signed = match folder.checkpoint()? {
             None => None,
@@ -279,7 +282,8 @@ impl Publisher {
 
     fn replace(&mut self, path: PathBuf, bytes: &[u8]) -> Result<(), PublishError> {
         if let Some(above) = path.parent() {
-            make_folder(above)?;
+            files::make_folder_within(self.folder.path(), above, FOLDER_MODE)
+                .map_err(|error| PublishError::Write(above.to_owned(), error))?;
             self.unsynced_folders.insert(above.to_owned());
         }
         let written = files::remove(&path)
@@ -343,11 +347,6 @@ impl Publisher {
             let _ = files::remove_tree(Path::new(&partial));
         }
     }
-}
-
-fn make_folder(path: &Path) -> Result<(), PublishError> {
-    files::make_folder(path, FOLDER_MODE)
-        .map_err(|error| PublishError::Write(path.to_owned(), error))
 }
 
 fn put_keys(folder: &Folder, keys: &LogKeys) -> Result<(), PublishError> {

@@ -31,6 +31,20 @@ fn go_on(folder: &Path, size: u64) -> u64 {
 }
 
 #[test]
+fn a_folder_that_went_away_is_not_made_again() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("ledger");
+    assert!(Publisher::open(&folder, keys()).is_err() && !folder.exists());
+    std::fs::create_dir(&folder).unwrap();
+    let mut publisher = Publisher::open(&folder, keys()).unwrap();
+    publisher.publish(0, &leaves(0..100)).unwrap();
+    std::fs::rename(&folder, place.path().join("taken")).unwrap();
+    let written = publisher.publish(100, &leaves(100..300));
+    assert!(written.is_err() || publisher.checkpoint(NOW).is_err());
+    assert!(!folder.exists(), "the folder was made again");
+}
+
+#[test]
 fn killed_before_the_checkpoint_at_every_step() {
     // What lies there after publishing 300..1000 and writing the partial tiles, under the old checkpoint.
     let (old, new) = (tempdir().unwrap(), tempdir().unwrap());
