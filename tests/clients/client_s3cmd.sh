@@ -38,10 +38,11 @@ s3 modify --add-header=x-amz-meta-note:register "s3://$bucket/moved.csv"
 s3 info "s3://$bucket/moved.csv" | grep 'x-amz-meta-note: register' > /dev/null
 s3 get "s3://$bucket/moved.csv" - | cmp - "$CLARENCE_TEST_DATA/population-luxembourg.csv"
 s3 du "s3://$bucket/data/" | grep '[0-9] objects' > /dev/null
+# s3cmd signs its links with Signature Version 2 only, which is refused in words that say what to use.
 s3 signurl "s3://$bucket/moved.csv" +600 > link.txt
-curl -fsS ${AWS_CA_BUNDLE:+--cacert "$AWS_CA_BUNDLE"} "$(cat link.txt)" | cmp - "$CLARENCE_TEST_DATA/population-luxembourg.csv"
+curl -sS ${AWS_CA_BUNDLE:+--cacert "$AWS_CA_BUNDLE"} "$(cat link.txt)" | grep 'AWS4-HMAC-SHA256' > /dev/null
 s3 del "s3://$bucket/stat/population.csv"
 s3 del --recursive --force "s3://$bucket/"
 [ -z "$(s3 ls "s3://$bucket/")" ]
 s3 rb "s3://$bucket"
-echo "did mb put(multipart) get ls info sync cp mv modify signurl del rb"
+echo "did mb put(multipart) get ls info sync cp mv modify signurl(v2, refused) del rb"
