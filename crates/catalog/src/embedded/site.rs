@@ -23,7 +23,9 @@ use words::SiteId;
 
 /// fjall's own log may hold this much; the smallest it allows.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
-const WORKER_THREADS: usize = 2;
+/// With more than one, the first worker hands each compaction back to the queue for the others, and while
+/// they are busy it does nothing else: a whole processor is spent on that.
+const WORKER_THREADS: usize = 1;
 
 /// One row to write or to take away, ready for the database.
 #[derive(Clone)]
