@@ -4,6 +4,7 @@ use crate::config::NodeConfig;
 use crate::control;
 use crate::metrics::Counts;
 use crate::open::{OpenError, Opened, open};
+use crate::publish::Publishers;
 use crate::rooms::Rooms;
 use charter::Unsealing;
 use gate::Ops;
@@ -67,6 +68,7 @@ pub struct Node {
     /// Only one heal or scrub runs at a time.
     pub(crate) healing: Mutex<()>,
     pub(crate) published: watch::Sender<u64>,
+    pub(crate) publishers: Publishers,
 }
 
 /// Opens the node and serves until `shutdown` is done, the node is told to stop, or it has to stop itself.
@@ -112,6 +114,7 @@ pub async fn run(
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
         published: watch::channel(0).0,
+        publishers: Publishers::default(),
         config,
         host,
         opened,

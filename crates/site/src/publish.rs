@@ -4,8 +4,13 @@
 use crate::node::Node;
 use ledger::publish::{PublishError, Publisher};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use vault::VaultError;
 use words::SiteId;
+
+/// Between two publications of the log.
+const PUBLISH: Duration = Duration::from_secs(1);
 
 /// Why the log could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -27,57 +32,102 @@ pub enum PublishingError {
     Task,
 }
 
+/// The writers of the published logs, one for each site. Whoever publishes holds the site's lock, also while
+/// a thread writes for somebody who no longer waits: two writers in one folder would undo each other's files.
+#[derive(Default)]
+pub struct Publishers([Arc<Mutex<Option<Publisher>>>; 2]);
+
+type Held = OwnedMutexGuard<Option<Publisher>>;
+
+impl Publishers {
+    async fn hold(&self, site: SiteId) -> Held {
+        Arc::clone(&self.0[site.index()]).lock_owned().await
+    }
+    /// The site's folder is read anew before it is written again.
+    async fn forget(&self, site: SiteId) {
+        *self.hold(site).await = None;
+    }
+}
+
 impl Node {
     /// Publishes everything at every serving site and gives the size of the log.
     pub(crate) async fn publish_all(&self) -> Result<u64, PublishingError> {
         let mut size = 0;
         for site in SiteId::BOTH {
             if self.opened.tenure.serving(site) {
-                let publisher = self
-                    .rooms
-                    .vault
-                    .publisher(&self.config.layout.ledger(site))?;
-                let (publisher, _) = self.publish(site, publisher).await?;
-                size = publisher.signed_size();
+                size = self.publish_at(site).await?;
             }
         }
         self.published.send_replace(size);
         Ok(size)
     }
 
-    /// Writes what is new and signs it. Gives the publisher back, and how many entries were new.
-    pub(crate) async fn publish(
-        &self,
-        site: SiteId,
-        mut publisher: Publisher,
-    ) -> Result<(Publisher, u64), PublishingError> {
-        let vault = Arc::clone(&self.rooms.vault);
-        let begun = publisher.next_index();
+    /// Publishes now and then, for as long as the node runs.
+    pub(crate) async fn publish_forever(&self) {
         loop {
-            let first = publisher.next_index();
+            tokio::time::sleep(PUBLISH).await;
+            let sealed = self.rooms.vault.is_sealed();
+            for site in SiteId::BOTH {
+                if sealed || !self.opened.tenure.serving(site) {
+                    self.publishers.forget(site).await;
+                    continue;
+                }
+                match self.publish_at(site).await {
+                    Ok(size) => {
+                        self.published.send_replace(size);
+                    }
+                    Err(error) => {
+                        tracing::warn!(%site, %error, "the log could not be published; the entries are safe in the catalog")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes what is new at a site and signs it; gives the size that is signed.
+    async fn publish_at(&self, site: SiteId) -> Result<u64, PublishingError> {
+        let vault = &self.rooms.vault;
+        let mut held = self.publishers.hold(site).await;
+        if held.is_none() {
+            *held = Some(vault.publisher(&self.config.layout.ledger(site))?);
+        }
+        loop {
+            let first = held.as_ref().map_or(0, Publisher::next_index);
             let leaves = vault.leaves(first).await?;
             if leaves.is_empty() {
                 break;
             }
-            let written = tokio::task::spawn_blocking(move || {
-                publisher.publish(first, &leaves).map(|_| publisher)
-            });
-            publisher = written
-                .await
-                .map_err(|_| PublishingError::Task)?
-                .map_err(|error| PublishingError::Folder { site, error })?;
+            let write = move |to: &mut Publisher| to.publish(first, &leaves).map(drop);
+            held = on_thread(site, held, write).await?;
         }
-        let new = publisher.next_index() - begun;
-        if new == 0 && publisher.signed_size() == publisher.next_index() {
-            return Ok((publisher, 0));
+        let signed = |held: &Held| {
+            held.as_ref()
+                .map_or((0, 0), |p| (p.signed_size(), p.next_index()))
+        };
+        let (size, next) = signed(&held);
+        if size == next {
+            return Ok(size);
         }
         let now = self.host.now();
-        let signed =
-            tokio::task::spawn_blocking(move || publisher.checkpoint(now).map(|_| publisher));
-        let publisher = signed
-            .await
-            .map_err(|_| PublishingError::Task)?
-            .map_err(|error| PublishingError::Folder { site, error })?;
-        Ok((publisher, new))
+        let held = on_thread(site, held, move |to| to.checkpoint(now).map(drop)).await?;
+        Ok(signed(&held).0)
     }
+}
+
+/// Does blocking work on a publisher. One that failed is opened again before its next use.
+async fn on_thread(
+    site: SiteId,
+    mut held: Held,
+    work: impl FnOnce(&mut Publisher) -> Result<(), PublishError> + Send + 'static,
+) -> Result<Held, PublishingError> {
+    let done = tokio::task::spawn_blocking(move || {
+        let outcome = held.as_mut().map_or(Ok(()), work);
+        if outcome.is_err() {
+            *held = None;
+        }
+        outcome.map(|()| held)
+    });
+    done.await
+        .map_err(|_| PublishingError::Task)?
+        .map_err(|error| PublishingError::Folder { site, error })
 }

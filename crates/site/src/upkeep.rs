@@ -7,7 +7,6 @@ use crate::status::all_chunks;
 use epoch::{SiteView, Standing};
 use futures::StreamExt;
 use ledger::Kind;
-use ledger::publish::Publisher;
 use mirror::{HealProgress, Pace};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +18,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const FAILURES_MAX: u32 = 2;
 /// Between two attempts to heal.
 const HEAL_PAUSE: Duration = Duration::from_secs(5);
-/// Between two publications of the log.
-const PUBLISH: Duration = Duration::from_secs(1);
 /// Between two rounds of folding.
 const FOLD: Duration = Duration::from_millis(500);
 /// Chunks that are looked for at once when a site comes back; each may take up to 8 MiB of memory.
@@ -293,41 +290,6 @@ impl Node {
                 "{site} is not healed: {left} chunks are missing: {}",
                 report.failures.join("; ")
             ))),
-        }
-    }
-
-    async fn publish_forever(&self) {
-        let mut publishers: [Option<Publisher>; 2] = [None, None];
-        loop {
-            tokio::time::sleep(PUBLISH).await;
-            if self.rooms.vault.is_sealed() {
-                publishers = [None, None];
-                continue;
-            }
-            for site in SiteId::BOTH {
-                let slot = &mut publishers[site.index()];
-                if !self.opened.tenure.serving(site) {
-                    *slot = None;
-                    continue;
-                }
-                let publisher = match slot.take() {
-                    Some(publisher) => Ok(publisher),
-                    None => self.rooms.vault.publisher(&self.config.layout.ledger(site)),
-                };
-                let published = match publisher {
-                    Ok(publisher) => self.publish(site, publisher).await,
-                    Err(error) => Err(error.into()),
-                };
-                match published {
-                    Ok((publisher, _)) => {
-                        self.published.send_replace(publisher.signed_size());
-                        *slot = Some(publisher);
-                    }
-                    Err(error) => {
-                        tracing::warn!(%site, %error, "the log could not be published; the entries are safe in the catalog")
-                    }
-                }
-            }
         }
     }
 
