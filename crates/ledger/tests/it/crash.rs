@@ -31,6 +31,7 @@ fn go_on(folder: &Path, size: u64) -> u64 {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // what an accident does to a folder is not synced
 fn a_folder_that_went_away_is_not_made_again() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("ledger");
