@@ -5,7 +5,7 @@ echo "version $(restic version | sed 's/restic \([^ ]*\).*/\1/')"
 export RESTIC_REPOSITORY="s3:$AWS_ENDPOINT_URL/clients-restic/repository"
 export RESTIC_PASSWORD=loopback-test-only
 export RESTIC_CACHE_DIR="$PWD/cache"
-[ -z "${AWS_CA_BUNDLE:-}" ] || export RESTIC_CACERT="$AWS_CA_BUNDLE"
+[ -z "${AWS_CA_BUNDLE:-}" ] || export SSL_CERT_FILE="$AWS_CA_BUNDLE"
 mkdir mine
 cp -r "$CLARENCE_TEST_DATA" mine/data
 head -c 33554432 /dev/urandom > mine/random.bin

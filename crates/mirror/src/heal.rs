@@ -5,6 +5,7 @@ use crate::error::{HealError, RepairError};
 use crate::mirror::Mirror;
 use crate::record::debt::{DebtRow, debt_prefix, parse_key};
 use crate::repair::restore;
+use crate::standing::Stance;
 use catalog::{Commit, Engine, KeyRange, Mutation, Order, Outcome};
 use chunks::ChunkRef;
 use futures::StreamExt;
@@ -103,6 +104,32 @@ pub async fn backlog(engine: &dyn Engine, site: SiteId) -> Result<Backlog, HealE
                 .map_or(debt.since.0, |oldest| oldest.min(debt.since.0));
             sum.oldest_since = Some(oldest);
         }
+    }
+}
+
+/// Pays debts that are not on the books yet, because the commit that would record them comes next: a site
+/// may have come back while a long body was received. Gives the rows of those that stay.
+pub async fn pay_at_once(mirror: &Mirror, owed: Vec<Mutation>) -> Vec<Mutation> {
+    let mut stay = Vec::new();
+    for mutation in owed {
+        if !pay(mirror, &mutation).await {
+            stay.push(mutation);
+        }
+    }
+    stay
+}
+
+async fn pay(mirror: &Mirror, owed: &Mutation) -> bool {
+    let Mutation::Put { key, value } = owed else {
+        return false;
+    };
+    let parsed =
+        parse_key(key).and_then(|(site, id)| Ok((site, DebtRow::decode(value)?.chunk(id))));
+    match parsed {
+        Ok((site, chunk)) if mirror.shared.stance(site) != Stance::Away => {
+            restore(&mirror.shared, site, &chunk).await.is_ok()
+        }
+        _ => false,
     }
 }
 

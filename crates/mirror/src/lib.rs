@@ -28,7 +28,7 @@ pub mod writer;
 
 pub use chunks::ChunkRef;
 pub use error::{HealError, MirrorError, RepairError, SweepError};
-pub use heal::{Backlog, HealProgress, HealReport, Pace, backlog, heal};
+pub use heal::{Backlog, HealProgress, HealReport, Pace, backlog, heal, pay_at_once};
 pub use health::{SiteHealth, Writing};
 pub use inventory::{InventoryReport, inventory};
 pub use metrics::Metrics;

@@ -29,6 +29,13 @@ const ORPHANS: Duration = Duration::from_secs(6 * 3600);
 /// Between two sweeps of garbage.
 const SWEEP: Duration = Duration::from_secs(60);
 
+fn not_healed(site: SiteId, why: &dyn ToString) -> Failure {
+    Failure::new(
+        "unavailable",
+        format!("{site} is not healed: {}", why.to_string()),
+    )
+}
+
 impl Node {
     /// Runs until the node has to stop; says why.
     pub(crate) async fn upkeep(self: Arc<Self>) -> String {
@@ -224,17 +231,48 @@ impl Node {
             // Whoever held the lock before has done it.
             return Ok((0, 0));
         }
-        let failed = |e: &dyn ToString| {
-            Failure::new(
-                "unavailable",
-                format!("{site} is not healed: {}", e.to_string()),
-            )
-        };
+        let healed = self.heal_chunks_and_rows(site, &progress).await;
+        if let Err(failure) = &healed {
+            self.opened.tenure.healing_stopped(site, &failure.message);
+        }
+        healed
+    }
+
+    async fn heal_chunks_and_rows(
+        &self,
+        site: SiteId,
+        progress: &(impl Fn(&str, u64, Option<u64>) + Send + Sync),
+    ) -> Result<(u64, u64), Failure> {
+        let failed = |e: &dyn ToString| not_healed(site, e);
         self.opened
             .mirror
             .adopt(site)
             .await
             .map_err(|e| failed(&e))?;
+        // From here on new chunks are written to it too, so that its debts only become fewer.
+        self.opened.tenure.healing(site, 0, 0);
+        let mut chunks = self.pay_debts(site, progress).await?;
+        chunks += self.take_inventory(site, progress).await?;
+        chunks += self.pay_debts(site, progress).await?;
+        progress("catalog", 0, None);
+        let report = self
+            .opened
+            .engine
+            .heal(site)
+            .await
+            .map_err(|e| failed(&e))?;
+        self.opened.mirror.prefer(SiteId::A);
+        self.settle_debts().await;
+        tracing::info!(%site, chunks, rows = report.copied, "a site is current again");
+        Ok((chunks, report.copied))
+    }
+
+    /// Copies what the books say that a returning site lacks.
+    async fn pay_debts(
+        &self,
+        site: SiteId,
+        progress: &(impl Fn(&str, u64, Option<u64>) + Send + Sync),
+    ) -> Result<u64, Failure> {
         let engine: &dyn catalog::Engine = &*self.opened.engine;
         let mut tell = |at: HealProgress| progress("chunks", at.chunks, Some(at.of_chunks));
         let chunks = mirror::heal(
@@ -245,27 +283,17 @@ impl Node {
             &mut tell,
         )
         .await
-        .map_err(|e| failed(&e))?;
-        if chunks.left > 0 {
-            return Err(failed(&format!(
-                "{} chunks could not be copied: {}",
-                chunks.left,
-                chunks.failures.join("; ")
-            )));
+        .map_err(|e| not_healed(site, &e))?;
+        match chunks.left {
+            0 => Ok(chunks.healed),
+            left => {
+                let why = chunks.failures.join("; ");
+                Err(not_healed(
+                    site,
+                    &format!("{left} chunks could not be copied: {why}"),
+                ))
+            }
         }
-        let copied = self.take_inventory(site, &progress).await?;
-        progress("catalog", 0, None);
-        let report = self
-            .opened
-            .engine
-            .heal(site)
-            .await
-            .map_err(|e| failed(&e))?;
-        self.opened.mirror.prefer(SiteId::A);
-        self.settle_debts().await;
-        let chunks = chunks.healed + copied;
-        tracing::info!(%site, chunks, rows = report.copied, "a site is current again");
-        Ok((chunks, report.copied))
     }
 
     /// Copies what a returning site lacks although no debt says so: its folder may be a new one, or a copy
@@ -282,14 +310,16 @@ impl Node {
             ..Pace::default()
         };
         let looked = mirror::inventory(&self.opened.mirror, site, refs, pace, &mut tell).await;
-        let unavailable = |why: String| Failure::new("unavailable", why);
-        let report = looked.map_err(|e| unavailable(format!("{site} is not healed: {e}")))?;
+        let report = looked.map_err(|e| not_healed(site, &e))?;
         match report.left {
             0 => Ok(report.copied),
-            left => Err(unavailable(format!(
-                "{site} is not healed: {left} chunks are missing: {}",
-                report.failures.join("; ")
-            ))),
+            left => {
+                let why = report.failures.join("; ");
+                Err(not_healed(
+                    site,
+                    &format!("{left} chunks are missing: {why}"),
+                ))
+            }
         }
     }
 

@@ -277,6 +277,17 @@ fn open_inline(
     Ok(plain.slice(first..end))
 }
 
+/// A chunk that is known but at a site that is away is told apart from one that is lost: the client may come
+/// again.
+fn unread(error: mirror::MirrorError) -> io::Error {
+    match error {
+        mirror::MirrorError::Away { .. } => {
+            io::Error::new(io::ErrorKind::NotConnected, error.to_string())
+        }
+        other => io::Error::other(other),
+    }
+}
+
 fn broken(error: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
@@ -361,7 +372,7 @@ impl Reader {
             .mirror
             .read_from(first, 0, HEADER_BYTES)
             .await
-            .map_err(io::Error::other)?;
+            .map_err(unread)?;
         match self.try_header(place, context, &header) {
             Ok(opener) => Ok(opener),
             Err(_) => {
@@ -369,7 +380,7 @@ impl Reader {
                     .mirror
                     .reread_other(first, 0, HEADER_BYTES, from)
                     .await
-                    .map_err(io::Error::other)?;
+                    .map_err(unread)?;
                 self.try_header(place, context, &header)
             }
         }
@@ -398,7 +409,7 @@ impl Reader {
             .mirror
             .read_from(&run.chunk, run.offset, run.length)
             .await
-            .map_err(io::Error::other)?;
+            .map_err(unread)?;
         let mut plain = Vec::with_capacity(run.length);
         if opener
             .open_frames(run.first_frame, &sealed, &mut plain)
@@ -409,7 +420,7 @@ impl Reader {
                 .mirror
                 .reread_other(&run.chunk, run.offset, run.length, from)
                 .await
-                .map_err(io::Error::other)?;
+                .map_err(unread)?;
             opener
                 .open_frames(run.first_frame, &sealed, &mut plain)
                 .map_err(broken)?;

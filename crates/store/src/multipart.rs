@@ -181,8 +181,9 @@ impl Store {
         &self,
         grant: &PartGrant,
         number: u32,
-        received: Received,
+        mut received: Received,
     ) -> Result<PutDone, StoreError> {
+        self.pay_at_once(&mut received).await;
         let Kept::Chunks(segment) = received.kept else {
             return Err(StoreError::Internal("a part was kept in a row".into()));
         };

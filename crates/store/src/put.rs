@@ -64,8 +64,9 @@ impl Store {
         grant: &WriteGrant,
         operation: &str,
         asked: PutAsked,
-        received: Received,
+        mut received: Received,
     ) -> Result<PutDone, StoreError> {
+        self.pay_at_once(&mut received).await;
         let chunks = received.chunks();
         let modified = self.host.now();
         let checksums = received.digests.checksums.clone();

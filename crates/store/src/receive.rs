@@ -179,6 +179,19 @@ impl Store {
         }
     }
 
+    /// Copies chunks to a site that lacked them and has come back meanwhile, so that it is not current without
+    /// them.
+    pub(crate) async fn pay_at_once(&self, received: &mut Received) {
+        if received.debts.is_empty() {
+            return;
+        }
+        let owed = std::mem::take(&mut received.debts);
+        received.debts = mirror::pay_at_once(&self.mirror, owed).await;
+        if received.debts.is_empty() {
+            received.sites = SiteId::BOTH.to_vec();
+        }
+    }
+
     /// Removes chunk files that no commit ever named.
     pub(crate) async fn discard(&self, chunks: Vec<ChunkId>) {
         for chunk in chunks {

@@ -43,9 +43,12 @@ pub(super) async fn get(
     let out = found.map_err(|error| unchanged(error, not_modified))?;
     let (status, headers) = wish.head(&out.info, out.range, part)?;
     let body = Out::begin(out.body, out.length).await.map_err(|error| {
-        No::from(StoreError::Internal(format!(
-            "an object could not be read: {error}"
-        )))
+        // What is known but lies at a site that is away is served again when the site is back.
+        No::from(if error.kind() == std::io::ErrorKind::NotConnected {
+            StoreError::SiteAway(error.to_string())
+        } else {
+            StoreError::Internal(format!("an object could not be read: {error}"))
+        })
     })?;
     ticket.reply(status, headers, body);
     Ok(S3Response::new(GetObjectOutput::default()))
