@@ -13,6 +13,8 @@ pub mod chunked;
 pub mod chunks;
 mod encoding;
 pub mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod header;
 pub mod key;
 mod presigned;

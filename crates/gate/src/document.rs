@@ -81,7 +81,7 @@ pub(crate) async fn read(
 
 /// s3s leaves CDATA out of a text and does not look into a DOCTYPE: a key written in CDATA would become
 /// another key. No S3 client writes either.
-fn plain(document: &[u8]) -> Result<(), No> {
+pub(crate) fn plain(document: &[u8]) -> Result<(), No> {
     let mut rest = document;
     while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
         rest = rest.get(at + 1..).unwrap_or_default();

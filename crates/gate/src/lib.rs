@@ -15,6 +15,8 @@ pub mod config;
 mod document;
 mod door;
 mod expected;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod metadata;
 pub mod ops;
 mod query;

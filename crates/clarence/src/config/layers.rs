@@ -99,12 +99,27 @@ pub fn resolve(
     environment: impl Iterator<Item = (String, String)>,
     flags: &[Flag],
 ) -> Result<Resolved, ConfigError> {
+    let text = match &places.file {
+        Some(path) => read_file(path, places.file_named)?,
+        None => None,
+    };
+    let file = places.file.as_deref().zip(text.as_deref());
+    lay(places, file, environment, flags)
+}
+
+/// The same, with the file's text read already.
+pub(super) fn lay(
+    places: &Places,
+    file: Option<(&Path, &str)>,
+    environment: impl Iterator<Item = (String, String)>,
+    flags: &[Flag],
+) -> Result<Resolved, ConfigError> {
     let mut resolved: Resolved = KEYS
         .iter()
         .map(|key| (key.name, (key.default_in(places), Origin::Default)))
         .collect();
-    if let Some(path) = &places.file {
-        lay_file(path, places.file_named, &mut resolved)?;
+    if let Some((path, text)) = file {
+        lay_file(path, text, &mut resolved)?;
     }
     for (name, value) in environment {
         lay_variable(&name, &value, &mut resolved)?;
@@ -123,24 +138,30 @@ pub fn resolve(
     Ok(resolved)
 }
 
-fn lay_file(path: &Path, named: bool, resolved: &mut Resolved) -> Result<(), ConfigError> {
+/// The file's text; `None` if there is no file and nobody named one.
+fn read_file(path: &Path, named: bool) -> Result<Option<String>, ConfigError> {
     let wrong = |why: String| ConfigError::File {
         path: path.to_path_buf(),
         why,
     };
     let bytes = host::files::read(path, FILE_BYTES_MAX)
         .map_err(|e| wrong(format!("it cannot be read: {e}")))?;
-    let Some(bytes) = bytes else {
-        return if named {
-            Err(wrong("there is no such file".into()))
-        } else {
-            Ok(())
-        };
-    };
-    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not text in UTF-8".into()))?;
+    match bytes {
+        Some(bytes) => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| wrong("it is not text in UTF-8".into())),
+        None if named => Err(wrong("there is no such file".into())),
+        None => Ok(None),
+    }
+}
+
+fn lay_file(path: &Path, text: &str, resolved: &mut Resolved) -> Result<(), ConfigError> {
     let table: toml::Table = text
         .parse()
-        .map_err(|e: toml::de::Error| wrong(e.to_string().trim_end().to_owned()))?;
+        .map_err(|e: toml::de::Error| ConfigError::File {
+            path: path.to_path_buf(),
+            why: e.to_string().trim_end().to_owned(),
+        })?;
     for (name, value) in &table {
         match value {
             toml::Value::Table(section) => {

@@ -14,3 +14,22 @@ pub use layers::{ConfigError, Flag};
 pub use places::{Places, absolute};
 pub use settings::Settings;
 pub use value::Value;
+
+/// For the fuzz target alone, compiled under `--cfg fuzzing` and nowhere else.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::{ConfigError, Places, Settings, layers};
+    use std::path::{Path, PathBuf};
+
+    /// Reads the text of a file under these variables, without touching file or environment.
+    pub fn read(text: &str, variables: &[(String, String)]) -> Result<Settings, ConfigError> {
+        let places = Places {
+            data: PathBuf::from("/data"),
+            file: None,
+            file_named: true,
+        };
+        let file = Some((Path::new("clarence.toml"), text));
+        let resolved = layers::lay(&places, file, variables.iter().cloned(), &[])?;
+        Ok(Settings { places, resolved })
+    }
+}

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct Settings {
     /// Folder and file.
     pub places: Places,
-    resolved: Resolved,
+    pub(super) resolved: Resolved,
 }
 
 impl Settings {

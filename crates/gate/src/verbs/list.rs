@@ -20,12 +20,12 @@ use words::limits::KEYS_PER_REQUEST_MAX;
 const TOKEN: &[u8] = b"c1:";
 
 /// Makes a name into a token that means nothing to clients.
-pub(super) fn token(name: &str) -> String {
+pub(crate) fn token(name: &str) -> String {
     URL_SAFE_NO_PAD.encode([TOKEN, name.as_bytes()].concat())
 }
 
 /// Reads such a token.
-pub(super) fn untoken(token: &str) -> Result<String, No> {
+pub(crate) fn untoken(token: &str) -> Result<String, No> {
     URL_SAFE_NO_PAD
         .decode(token)
         .ok()

@@ -9,6 +9,9 @@ mod list;
 mod multipart;
 mod objects;
 
+#[cfg(fuzzing)]
+pub(crate) use list::{token, untoken};
+
 use crate::backend::Backend;
 use crate::refuse::No;
 use crate::ticket::{Asked, Ticket};

@@ -1,6 +1,6 @@
 //! One change of one name: `b"D" ‖ bucket ‖ position`.
 
-use super::{facts, only_zeros, pad};
+use super::{facts, only_padding, pad};
 use crate::api::NameFacts;
 use words::limits::OBJECT_KEY_BYTES_MAX;
 use words::wire::{Reader, WireError, Writer};
@@ -43,7 +43,10 @@ impl DeltaRecord {
         let kind = reader.u8()?;
         let name = reader.bytes(OBJECT_KEY_BYTES_MAX)?.into();
         let facts = facts::read_kind(kind, &mut reader)?;
-        only_zeros(reader.rest())?;
+        if facts.is_none() && reader.array()? != [0; facts::FACTS_BYTES] {
+            return Err(WireError::Field("facts of a name that is gone"));
+        }
+        only_padding(reader.rest(), bytes.len(), STEP_BYTES)?;
         Ok(Self { name, facts })
     }
 }

@@ -2,7 +2,7 @@
 //! comes before it. `b"N" ‖ bucket ‖ 0x02 ‖ run ‖ number`. The last row of a run is its root.
 
 use super::page::length;
-use super::{only_zeros, pad, shared_bytes};
+use super::{only_padding, pad, shared_bytes};
 use words::limits::OBJECT_KEY_BYTES_MAX;
 use words::wire::{Reader, WireError};
 
@@ -110,11 +110,15 @@ impl Fences {
         for _ in 0..count {
             let start = names.len();
             read_name(&mut reader, &mut names, before.clone())?;
+            // What is short on the disk could be long in memory.
+            if names.len() > FENCE_BYTES_MAX {
+                return Err(WireError::Field("fences"));
+            }
             let end = u32::try_from(names.len()).map_err(|_| WireError::Field("fence"))?;
             entries.push((end, reader.u32()?));
             before = start..names.len();
         }
-        only_zeros(reader.rest())?;
+        only_padding(reader.rest(), bytes.len(), STEP_BYTES)?;
         Ok(Self {
             level,
             names: names.into(),

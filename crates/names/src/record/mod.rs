@@ -21,9 +21,11 @@ pub(crate) fn shared_bytes(left: &[u8], right: &[u8]) -> usize {
     left.iter().zip(right).take_while(|(l, r)| l == r).count()
 }
 
-/// Padding must be zeros: there is one encoding only.
-fn only_zeros(rest: &[u8]) -> Result<(), words::wire::WireError> {
-    if rest.iter().all(|byte| *byte == 0) {
+/// The end of a record of `whole` bytes must be zeros, and no more of them than `step` asks for: there is one
+/// encoding only.
+fn only_padding(rest: &[u8], whole: usize, step: usize) -> Result<(), words::wire::WireError> {
+    let fits = whole.is_multiple_of(step) && rest.len() < step;
+    if fits && rest.iter().all(|byte| *byte == 0) {
         Ok(())
     } else {
         Err(words::wire::WireError::Field("padding"))

@@ -4,7 +4,7 @@
 //! is stored whole; where those stand is said at the end. So an opened page is kept as it is, a name is
 //! found in it by halving, and nothing is taken apart that nobody asks for.
 
-use super::{facts, only_zeros, pad, shared_bytes};
+use super::{facts, only_padding, pad, shared_bytes};
 use crate::api::NameFacts;
 use words::limits::OBJECT_KEY_BYTES_MAX;
 use words::wire::{Reader, WireError};
@@ -168,7 +168,7 @@ impl Page {
             }
             before = whole;
         }
-        only_zeros(reader.rest())?;
+        only_padding(reader.rest(), plain.len(), STEP_BYTES)?;
         Ok(Self {
             plain: plain.into(),
             count,

@@ -87,6 +87,8 @@ proptest! {
         prop_assert!(bytes.len().is_multiple_of(64));
         let record = DeltaRecord::decode(&bytes).unwrap();
         prop_assert!(*record.name == *name && record.facts == known);
+        // Padding beyond what the length asks for would be a second encoding.
+        prop_assert!(DeltaRecord::decode(&[bytes, vec![0; 64]].concat()).is_err());
     }
 
     #[test]
@@ -170,6 +172,46 @@ proptest! {
             let _ = page.seek(&mut cursor, b"m").is_ok();
         }
     }
+}
+
+/// The same by hand: version, kind, name, facts, and zeros up to `length`.
+fn delta_of(kind: u8, facts: u8, length: usize) -> Vec<u8> {
+    let mut bytes = [&[1, kind, 0, 0, 0, 1, b'a'][..], &[facts; 52]].concat();
+    bytes.resize(length, 0);
+    bytes
+}
+
+#[test]
+fn a_delta_has_one_encoding() {
+    for kind in [1, 2] {
+        assert!(DeltaRecord::decode(&delta_of(kind, 0, 64)).is_ok());
+        for length in [59, 60, 63, 65, 128] {
+            assert!(DeltaRecord::decode(&delta_of(kind, 0, length)).is_err());
+        }
+    }
+    assert!(DeltaRecord::decode(&delta_of(1, 9, 64)).is_ok());
+    assert!(DeltaRecord::decode(&delta_of(2, 9, 64)).is_err());
+}
+
+/// Fences that share their beginnings are short on the disk and long in memory.
+#[test]
+fn fences_of_more_than_64_kib_are_refused() {
+    let row = |count: u16| {
+        let mut bytes = [&[1, 1][..], &count.to_be_bytes(), &[0, 0, 4, 0]].concat();
+        bytes.extend([b'a'; 1024]);
+        bytes.extend([0; 4]);
+        for number in 1..count {
+            let own = [b'b' + (number >> 8) as u8, number as u8];
+            bytes.extend(1022_u16.to_be_bytes());
+            bytes.extend(2_u16.to_be_bytes());
+            bytes.extend(own);
+            bytes.extend([0; 4]);
+        }
+        bytes.resize(bytes.len().next_multiple_of(256), 0);
+        bytes
+    };
+    assert!(Fences::decode(&row(64)).is_ok());
+    assert!(Fences::decode(&row(65)).is_err());
 }
 
 #[test]

@@ -72,7 +72,11 @@ impl UploadRow {
             sealed_name: reader.bytes(ROW_VALUE_BYTES_MAX)?.to_vec(),
             sealed_meta: reader.bytes(ROW_VALUE_BYTES_MAX)?.to_vec(),
             checksum: reader.u8()?,
-            full_object: reader.u8()? == 1,
+            full_object: match reader.u8()? {
+                0 => false,
+                1 => true,
+                _ => return Err(WireError::Field("full_object")),
+            },
         };
         reader.finish()?;
         Ok(row)
@@ -94,7 +98,13 @@ mod tests {
             checksum: 2,
             full_object: true,
         };
-        assert_eq!(UploadRow::decode(&row.encode()), Ok(row));
+        let mut bytes = row.encode();
+        assert_eq!(UploadRow::decode(&bytes), Ok(row));
+        if let Some(last) = bytes.last_mut() {
+            *last = 2;
+        }
+        let neither = Err(WireError::Field("full_object"));
+        assert_eq!(UploadRow::decode(&bytes), neither);
         let version = VersionId::from_bytes([9; 16]);
         assert_eq!(
             version_in(&key(BucketId::from_bytes([8; 16]), version)),

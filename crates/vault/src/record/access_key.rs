@@ -1,5 +1,6 @@
 //! One S3 credential: key `K ‖ access key`. The secret is sealed under a key derived from the tenant's.
 
+use super::flag;
 use words::wire::{Reader, WireError, Writer};
 use words::{AccessKeyId, TenantId, UnixMillis};
 
@@ -51,7 +52,7 @@ impl AccessKeyRow {
             tenant: TenantId::from_bytes(reader.array()?),
             created: UnixMillis(reader.u64()?),
             expires: Some(reader.u64()?).filter(|t| *t != 0).map(UnixMillis),
-            suspended: reader.u8()? != 0,
+            suspended: flag(reader.u8()?, "suspended")?,
             sealed_secret: reader.bytes(1024)?.to_vec(),
         };
         reader.finish()?;
@@ -72,6 +73,10 @@ mod tests {
             suspended: true,
             sealed_secret: vec![5; 96],
         };
-        assert_eq!(AccessKeyRow::decode(&row.encode()), Ok(row));
+        let mut bytes = row.encode();
+        assert_eq!(AccessKeyRow::decode(&bytes), Ok(row));
+        bytes[33] = 2;
+        let neither = Err(WireError::Field("suspended"));
+        assert_eq!(AccessKeyRow::decode(&bytes), neither);
     }
 }

@@ -56,7 +56,9 @@ pub fn prefix(tenant: TenantId) -> Vec<u8> {
 /// The tenant in a row's key.
 pub fn tenant_in(key: &[u8]) -> Result<TenantId, WireError> {
     let mut reader = Reader::bare(key);
-    reader.u8()?;
+    if reader.u8()? != b'B' {
+        return Err(WireError::Field("tag"));
+    }
     Ok(TenantId::from_bytes(reader.array()?))
 }
 
@@ -103,6 +105,15 @@ impl BucketRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_tells_its_tenant() {
+        let tenant = TenantId::from_bytes([6; 16]);
+        let mut key = key(tenant, &[9; 32]);
+        assert_eq!(tenant_in(&key), Ok(tenant));
+        key[0] = b'T';
+        assert_eq!(tenant_in(&key), Err(WireError::Field("tag")));
+    }
 
     #[test]
     fn round_trip() {

@@ -6,5 +6,16 @@ pub mod bucket;
 pub mod site_header;
 pub mod tenant;
 
+use words::wire::WireError;
+
 /// Length of a wrapped key.
 pub const WRAPPED_BYTES: usize = 104;
+
+/// Reads a yes or a no: 1 or 0 and nothing else, so that one row has one spelling.
+fn flag(byte: u8, field: &'static str) -> Result<bool, WireError> {
+    match byte {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(WireError::Field(field)),
+    }
+}

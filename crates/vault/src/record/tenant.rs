@@ -1,7 +1,7 @@
 //! One tenant: key `T ‖ tenant id`. Its key is wrapped once for each site, so that either site alone can
 //! serve it.
 
-use super::WRAPPED_BYTES;
+use super::{WRAPPED_BYTES, flag};
 use words::wire::{Reader, WireError, Writer};
 use words::{TenantId, TenantName, UnixMillis};
 
@@ -38,7 +38,9 @@ pub fn key(tenant: TenantId) -> Vec<u8> {
 /// The tenant in a row's key.
 pub fn tenant_in(key: &[u8]) -> Result<TenantId, WireError> {
     let mut reader = Reader::bare(key);
-    reader.u8()?;
+    if reader.u8()? != b'T' {
+        return Err(WireError::Field("tag"));
+    }
     let tenant = TenantId::from_bytes(reader.array()?);
     reader.finish()?;
     Ok(tenant)
@@ -66,7 +68,7 @@ impl TenantRow {
         let row = Self {
             name: TenantName::parse(name).map_err(|_| WireError::Field("name"))?,
             created: UnixMillis(reader.u64()?),
-            suspended: reader.u8()? != 0,
+            suspended: flag(reader.u8()?, "suspended")?,
             key_version: reader.u32()?,
             key_by_site: [reader.array()?, reader.array()?],
             name_key: reader.array()?,
@@ -92,8 +94,16 @@ mod tests {
             name_key: [3; WRAPPED_BYTES],
             ledger_key: [4; WRAPPED_BYTES],
         };
-        assert_eq!(TenantRow::decode(&row.encode()), Ok(row));
+        let mut bytes = row.encode();
+        let suspended = 13 + row.name.as_str().len();
+        assert_eq!(TenantRow::decode(&bytes), Ok(row));
+        bytes[suspended] = 2;
+        let neither = Err(WireError::Field("suspended"));
+        assert_eq!(TenantRow::decode(&bytes), neither);
         let id = TenantId::from_bytes([6; 16]);
         assert_eq!(tenant_in(&key(id)), Ok(id));
+        let mut bucket = key(id);
+        bucket[0] = b'B';
+        assert_eq!(tenant_in(&bucket), Err(WireError::Field("tag")));
     }
 }
