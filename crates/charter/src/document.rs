@@ -21,7 +21,9 @@ pub(crate) fn parse(text: &str) -> Result<Charter, CharterError> {
     let table: Table = match toml::from_str(text) {
         Ok(table) => table,
         // A signed charter tells where it was damaged, which a reader of TOML cannot.
-        Err(_) if text.lines().any(|line| line == "[checks]") => return signed(text),
+        Err(_) if text.contains("[checks]") || text.contains("[[signatures]]") => {
+            return signed(text);
+        }
         Err(e) => return Err(CharterError::Syntax(e.message().to_owned())),
     };
     if table.contains_key("checks") || table.contains_key("signatures") {

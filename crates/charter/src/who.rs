@@ -74,10 +74,11 @@ pub fn lack(
     if rule.sovereignty && !charter.sovereignty().holds(&known) {
         return Some(Lack::Sovereignty(charter.sovereignty()));
     }
-    match (rule.patron && !patron, charter.patron()) {
-        (false, _) => None,
-        (true, Some(member)) => Some(Lack::Patron(member.name.clone())),
-        (true, None) => Some(Lack::NoPatron),
+    match charter.patron() {
+        _ if !rule.patron => None,
+        None => Some(Lack::NoPatron),
+        Some(_) if patron => None,
+        Some(member) => Some(Lack::Patron(member.name.clone())),
     }
 }
 
@@ -208,7 +209,7 @@ pub fn matrix(charter: &Charter) -> Option<String> {
     if let Some(name) = &patron {
         let _ = writeln!(text, "* = with the patron {name}");
     }
-    let width = parties.len() + 2;
+    let width = (parties.len() + 3).max(7);
     let _ = write!(text, "\n{:24}{:13}", "verb", "class");
     let with_patron: &[bool] = if patron.is_some() {
         &[false, true]

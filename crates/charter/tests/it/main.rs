@@ -8,7 +8,6 @@ mod dependency;
 mod documents;
 mod formulas;
 mod founding;
-mod golden_maker;
 mod joint;
 mod on_disk;
 mod quorum;

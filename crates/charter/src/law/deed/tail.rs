@@ -65,7 +65,18 @@ pub(super) fn split(text: &str) -> Result<Option<(&str, &str)>, DeedError> {
             .count()
     };
     let Some(first) = (0..starts.len()).find(|first| matches(*first) >= 2) else {
-        return Ok(None);
+        // With a line end changed, two lines are one, and less of the head is to be seen.
+        let is_left =
+            |line: &str| line == "[checks]" || line == "[[signatures]]" || line.contains(REMARK);
+        return match text.lines().position(is_left) {
+            None => Ok(None),
+            Some(index) => Err(DeedError::Line {
+                line: index + 1,
+                expected:
+                    "a blank line, the remark and [checks] between the terms and the signatures"
+                        .to_owned(),
+            }),
+        };
     };
     for (offset, expected) in (0..).zip(HEAD) {
         if line(first + offset) != Some(expected) {
