@@ -267,16 +267,25 @@ fn body(
 }
 
 /// All approvers whose cards hold under one charter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Roll {
+    charter: Charter,
     cards: Vec<Card>,
 }
 
 impl Roll {
-    /// A roll without anyone.
+    /// A roll under this charter, without anyone.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { cards: Vec::new() }
+    pub fn new(charter: &Charter) -> Self {
+        Self {
+            charter: charter.clone(),
+            cards: Vec::new(),
+        }
+    }
+    /// The charter that the cards were checked by.
+    #[must_use]
+    pub const fn charter(&self) -> &Charter {
+        &self.charter
     }
     /// The cards, each person's newest.
     #[must_use]
@@ -290,15 +299,15 @@ impl Roll {
     }
 
     /// Checks a card by the charter and puts it on the roll, in the place of an older one of that person.
-    pub fn enrol(&mut self, charter: &Charter, card: Card) -> Result<(), RollError> {
+    pub fn enrol(&mut self, card: Card) -> Result<(), RollError> {
         let person = card.person.clone();
-        check_party_signed(charter, &card)?;
+        check_party_signed(&self.charter, &card)?;
         let clash = |other: &PublicKey| {
             Algorithm::BOTH
                 .iter()
                 .any(|algorithm| other.bytes(*algorithm) == card.key.bytes(*algorithm))
         };
-        let members = charter.terms().into_iter();
+        let members = self.charter.terms().into_iter();
         let member = members
             .flat_map(|terms| terms.parties().iter().chain([terms.patron()]))
             .find(|member| clash(&member.key));

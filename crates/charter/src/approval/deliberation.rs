@@ -5,7 +5,7 @@ use super::bearer::{Bearer, Person};
 use super::card::{Card, Roll, Standing};
 use super::decision::{Decision, Says};
 use super::refusal::Refusal;
-use super::request::{Nonce, PROPOSAL, Request, RequestDigest, SignedRequest, everyone};
+use super::request::{PROPOSAL, Request, RequestDigest, SignedRequest, everyone};
 use crate::charter::Charter;
 use crate::class::{Class, Rule};
 use crate::who::lack;
@@ -14,15 +14,20 @@ use std::collections::BTreeSet;
 use words::limits::APPROVALS_MAX;
 use words::{CloudId, PartyName};
 
-/// What a request is held against: this cloud, its charter in force, and who may speak.
+/// What a request is held against: this cloud, its charter in force with the approvers known by it.
 #[derive(Debug, Clone, Copy)]
 pub struct Chamber<'a> {
     /// This cloud.
     pub cloud: CloudId,
-    /// The charter in force.
-    pub charter: &'a Charter,
-    /// The approvers whose cards hold under it.
+    /// The charter in force, and the approvers whose cards hold under it.
     pub roll: &'a Roll,
+}
+
+impl<'a> Chamber<'a> {
+    /// One charter for the rule and for the cards: a roll of an earlier charter could know withdrawn keys.
+    const fn charter(&self) -> &'a Charter {
+        self.roll.charter()
+    }
 }
 
 /// The memory of requests could not be asked.
@@ -31,10 +36,11 @@ pub struct Chamber<'a> {
 pub struct DocketFault(pub String);
 
 /// The memory of requests. A node keeps it in its catalog; whoever carries out a [`Resolution`] must write its
-/// nonce there in the same commit as the act, or not do the act.
+/// digest there in the same commit as the act, or not do the act.
 pub trait Docket {
-    /// Whether a request with this nonce was carried out.
-    fn executed(&self, nonce: &Nonce) -> Result<bool, DocketFault>;
+    /// Whether this request was carried out. Its nonce is in the digest. The nonce alone would not do: whoever
+    /// may act alone (closing) could use up the nonce of another request that is still waiting.
+    fn executed(&self, request: &RequestDigest) -> Result<bool, DocketFault>;
     /// When the request was first recorded here. A request's own times are what its proposer wrote, who could
     /// write an earlier one; the cool-off therefore counts from here. `None` if it was not.
     fn lodged(&self, request: &RequestDigest) -> Result<Option<Stamp>, DocketFault>;
@@ -100,7 +106,7 @@ impl<'a> Deliberation<'a> {
     /// proposer, a known person of a party.
     pub fn open(chamber: Chamber<'a>, signed: SignedRequest) -> Result<Self, Refusal> {
         let request = signed.request();
-        if chamber.charter.terms().is_none() {
+        if chamber.charter().terms().is_none() {
             return Err(Refusal::NoKeys);
         }
         if request.cloud != chamber.cloud {
@@ -109,24 +115,24 @@ impl<'a> Deliberation<'a> {
                 here: chamber.cloud,
             });
         }
-        let here = chamber.charter.digest();
+        let here = chamber.charter().digest();
         if request.charter != here {
             return Err(Refusal::OtherCharter {
                 found: request.charter,
                 here,
             });
         }
-        let class = chamber.charter.class_of(request.verb);
+        let class = chamber.charter().class_of(request.verb);
         if request.class != class {
             return Err(Refusal::OtherClass {
                 found: request.class,
                 here: class,
             });
         }
-        let rule = chamber.charter.rule(class);
+        let rule = chamber.charter().rule(class);
         check_times(request, &rule)?;
-        if class == Class::BreakGlass && request.notify != everyone(chamber.charter) {
-            let all = crate::formula::listed(&everyone(chamber.charter));
+        if class == Class::BreakGlass && request.notify != everyone(chamber.charter()) {
+            let all = crate::formula::listed(&everyone(chamber.charter()));
             return Err(Refusal::Notify(all));
         }
         let card = known(chamber.roll, &request.proposer, request.created)?;
@@ -280,7 +286,7 @@ impl<'a> Deliberation<'a> {
             Bearer::Person(person) => {
                 known(self.chamber.roll, person, word.at()).map(|card| card.key().clone())
             }
-            Bearer::Patron(name) => (self.chamber.charter.patron())
+            Bearer::Patron(name) => (self.chamber.charter().patron())
                 .filter(|patron| patron.name == *name)
                 .map(|patron| patron.key.clone())
                 .ok_or_else(|| Refusal::NoSay(word.by().to_string())),
@@ -312,7 +318,7 @@ impl<'a> Deliberation<'a> {
         }
         let patron = |word: &Decision| matches!(word.by(), Bearer::Patron(_));
         let lacks = lack(
-            self.chamber.charter,
+            self.chamber.charter(),
             &self.rule,
             &self.parties(),
             self.persons().count(),
@@ -345,7 +351,7 @@ impl<'a> Deliberation<'a> {
     pub fn check(&self, now: Stamp, docket: &dyn Docket) -> Result<(), Refusal> {
         let fault = |fault: DocketFault| Refusal::Docket(fault.0);
         let request = self.request();
-        if docket.executed(&request.nonce).map_err(fault)? {
+        if docket.executed(&self.digest).map_err(fault)? {
             return Err(Refusal::Replay);
         }
         self.enough()?;
@@ -358,13 +364,15 @@ impl<'a> Deliberation<'a> {
         }
         let latest = docket.latest().map_err(fault)?.max(now);
         let expires = request.expires;
-        match latest > expires {
-            true => Err(Refusal::Expired {
+        if latest > expires {
+            return Err(Refusal::Expired {
                 expires,
                 now: latest,
-            }),
-            false => Ok(()),
+            });
         }
+        // The times on documents are what their signers wrote: each card must hold on the day of the act too.
+        self.persons()
+            .try_for_each(|person| known(self.chamber.roll, person, latest).map(drop))
     }
 
     /// The request as it was signed.

@@ -4,7 +4,7 @@
 use super::decision::Decision;
 use super::deliberation::{Chamber, Deliberation, Resolution};
 use super::refusal::{DocumentError, Refusal};
-use super::request::{Nonce, RequestDigest, SignedRequest};
+use super::request::{RequestDigest, SignedRequest};
 use sign::{Kind, Sheet, SheetReader, Stamp};
 use words::limits::{APPROVALS_MAX, ORDER_BYTES_MAX};
 
@@ -48,12 +48,7 @@ impl Order {
     pub const fn decided(&self) -> Stamp {
         self.decided
     }
-    /// What is carried out once only.
-    #[must_use]
-    pub const fn nonce(&self) -> &Nonce {
-        self.signed.request().nonce()
-    }
-    /// The request's digest.
+    /// The request's digest: what is carried out once only.
     #[must_use]
     pub fn digest(&self) -> RequestDigest {
         self.signed.request().digest()

@@ -62,7 +62,7 @@ fn f3_same_person_twice() {
     let other = key(Bearer::Person(person("Ben", "luxconnect")), 31);
     house
         .roll
-        .enrol(&house.charter, card(&house.parties[1], &other, 2))
+        .enrol(card(&house.parties[1], &other, 2))
         .unwrap();
     let refused = resolve(&house, &request, &[("ben", "luxconnect")], 1, &memory()).unwrap_err();
     assert_eq!(refused.word(), "other-key", "the older card is replaced");
@@ -200,7 +200,7 @@ fn f3_replayed_nonce() {
     let request = house.anna_asks("seal");
     let resolution = resolve(&house, &request, &[], 0, &memory()).unwrap();
     let mut after = memory();
-    after.executed.insert(*resolution.request().nonce());
+    after.executed.insert(*resolution.digest());
     assert_eq!(
         resolve(&house, &request, &[], 0, &after).unwrap_err(),
         Refusal::Replay
@@ -214,6 +214,44 @@ fn f3_replayed_nonce() {
         refused.word(),
         "docket",
         "what cannot be looked up is not done"
+    );
+}
+
+#[test]
+fn f4_a_nonce_used_up_by_an_act_of_one_does_not_block_the_request_of_others() {
+    let house = House::new(None);
+    let waiting = house.anna_asks("restore");
+    let seal = house.request("seal", house.key("anna", "ctie"));
+    let nonce = |request: &SignedRequest| format!("nonce         {}", request.request().nonce());
+    let text = seal.to_text().replace(&nonce(&seal), &nonce(&waiting));
+    let read = SignedRequest::parse(with_right_checksum(&text).as_bytes()).unwrap();
+    let stolen = resigned(&house, &read);
+    assert_eq!(stolen.request().nonce(), waiting.request().nonce());
+    let sealed = resolve(&house, &stolen, &[], 0, &memory()).unwrap();
+    let mut after = memory();
+    after.executed.insert(*sealed.digest());
+    assert!(resolve(&house, &waiting, &TWO, 1, &after).is_ok());
+    assert_eq!(
+        resolve(&house, &stolen, &[], 0, &after).unwrap_err(),
+        Refusal::Replay
+    );
+}
+
+#[test]
+fn a_card_must_hold_on_the_day_of_the_act() {
+    let mut house = House::new(None);
+    let public = house.key("anna", "luxconnect").public().unwrap();
+    let short = Card::issue(&house.parties[1], &public, 2, at(10), Standing::Active).unwrap();
+    house.roll.enrol(short).unwrap();
+    let request = house.anna_asks("restore");
+    assert!(resolve(&house, &request, &TWO, 10, &memory()).is_ok());
+    let refused = resolve(&house, &request, &TWO, 11, &memory()).unwrap_err();
+    assert_eq!(
+        refused,
+        Refusal::CardEnded {
+            person: person("anna", "luxconnect"),
+            until: at(10)
+        }
     );
 }
 
@@ -298,19 +336,19 @@ fn f3_unknown_withdrawn_and_ended_approvers() {
         .clone();
     house
         .roll
-        .enrol(&house.charter, ben.withdraw(&house.parties[1]).unwrap())
+        .enrol(ben.withdraw(&house.parties[1]).unwrap())
         .unwrap();
     let refused = resolve(&house, &request, &[("ben", "luxconnect")], 1, &memory()).unwrap_err();
     assert_eq!(refused, Refusal::Withdrawn(person("ben", "luxconnect")));
     // The older card does not come back.
-    house.roll.enrol(&house.charter, ben).unwrap();
+    house.roll.enrol(ben).unwrap();
     let refused = resolve(&house, &request, &[("ben", "luxconnect")], 1, &memory()).unwrap_err();
     assert_eq!(refused.word(), "withdrawn");
 
     let public = house.key("claire", "luxconnect").public().unwrap();
     let before = Stamp::from_seconds(at(0).seconds() - 1);
     let ended = Card::issue(&house.parties[1], &public, 2, before, Standing::Active).unwrap();
-    house.roll.enrol(&house.charter, ended).unwrap();
+    house.roll.enrol(ended).unwrap();
     let refused = resolve(&house, &request, &[("claire", "luxconnect")], 1, &memory()).unwrap_err();
     assert_eq!(refused.word(), "card-ended");
 }
@@ -343,8 +381,9 @@ fn f3_other_cloud_other_charter_other_class() {
         "other-class"
     );
     let plain = Charter::default();
+    let roll = Roll::new(&plain);
     let chamber = Chamber {
-        charter: &plain,
+        roll: &roll,
         ..house.chamber()
     };
     assert_eq!(
@@ -605,10 +644,10 @@ fn asks_that_make_no_request() {
 #[test]
 fn cards_hold_only_under_the_partys_own_key() {
     let house = House::new(None);
-    let mut roll = Roll::new();
+    let mut roll = Roll::new(&house.charter);
     let anna = house.key("anna", "ctie");
     let good = card(&house.parties[0], anna, 1);
-    let enrol = |roll: &mut Roll, card: Card| roll.enrol(&house.charter, card);
+    let enrol = |roll: &mut Roll, card: Card| roll.enrol(card);
     assert_eq!(enrol(&mut roll, good.clone()), Ok(()));
     assert_eq!(enrol(&mut roll, good.clone()), Ok(()));
     assert_eq!(roll.cards().len(), 1);
@@ -666,7 +705,7 @@ fn cards_hold_only_under_the_partys_own_key() {
         enrol(&mut roll, until),
         Err(RollError::SameSerial(person("anna", "ctie")))
     );
-    let plain = roll.enrol(&Charter::default(), good);
+    let plain = Roll::new(&Charter::default()).enrol(good);
     assert_eq!(plain, Err(RollError::NoKeys));
     // The charter of other keys does not know these cards.
     let (parties, patron) = (
@@ -680,7 +719,7 @@ fn cards_hold_only_under_the_partys_own_key() {
     );
     let deed = sign_all(terms(&parties, &patron), parties.iter().chain([&patron]));
     let other = Charter::parse(&deed.to_text()).unwrap();
-    let refused = Roll::new().enrol(&other, card(&house.parties[0], anna, 1));
+    let refused = Roll::new(&other).enrol(card(&house.parties[0], anna, 1));
     assert!(matches!(refused, Err(RollError::OtherKey { .. })));
 }
 

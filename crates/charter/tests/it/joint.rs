@@ -2,8 +2,8 @@
 
 use super::world::{host, party};
 use charter::approval::{
-    Ask, Bearer, Card, Chamber, Decision, Deliberation, Docket, DocketFault, KeyFile, Nonce,
-    Person, Refusal, Request, RequestDigest, Roll, Says, SignedRequest, Standing,
+    Ask, Bearer, Card, Chamber, Decision, Deliberation, Docket, DocketFault, KeyFile, Person,
+    Refusal, Request, RequestDigest, Roll, Says, SignedRequest, Standing,
 };
 use charter::law::{Jurisdiction, Member};
 use charter::{Charter, Deed, Terms, verbs};
@@ -120,14 +120,14 @@ impl House {
             parties.iter().chain([&patron]),
         );
         let charter = Charter::parse(&deed.to_text()).unwrap();
-        let mut roll = Roll::new();
+        let mut roll = Roll::new(&charter);
         let mut people = Vec::new();
         for (index, party) in parties.iter().enumerate() {
             for (at, name) in NAMES.iter().enumerate() {
                 let seed = 700 + 10 * index as u64 + at as u64;
                 let one = key(Bearer::Person(person(name, PARTIES[index])), seed);
                 let card = card(party, &one, 1);
-                roll.enrol(&charter, card).unwrap();
+                roll.enrol(card).unwrap();
                 people.push(one);
             }
         }
@@ -152,7 +152,6 @@ impl House {
     pub fn chamber(&self) -> Chamber<'_> {
         Chamber {
             cloud: cloud(),
-            charter: &self.charter,
             roll: &self.roll,
         }
     }
@@ -208,7 +207,7 @@ pub fn veto(request: &SignedRequest, by: &KeyFile) -> Decision {
 /// A memory of requests in a test's hands.
 #[derive(Default)]
 pub struct Memory {
-    pub executed: BTreeSet<Nonce>,
+    pub executed: BTreeSet<RequestDigest>,
     /// Hours after [`NOW`]; `None` if nothing was lodged.
     pub lodged: Option<u64>,
     pub latest: u64,
@@ -224,10 +223,10 @@ pub fn memory() -> Memory {
 }
 
 impl Docket for Memory {
-    fn executed(&self, nonce: &Nonce) -> Result<bool, DocketFault> {
+    fn executed(&self, request: &RequestDigest) -> Result<bool, DocketFault> {
         match self.broken {
             true => Err(DocketFault("the catalog does not answer".to_owned())),
-            false => Ok(self.executed.contains(nonce)),
+            false => Ok(self.executed.contains(request)),
         }
     }
     fn lodged(&self, _: &RequestDigest) -> Result<Option<Stamp>, DocketFault> {

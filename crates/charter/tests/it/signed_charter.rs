@@ -204,16 +204,19 @@ fn one_changed_character_anywhere_is_refused() {
     assert!(tried > 2000, "{tried}");
 }
 
+/// The text with one line of one class changed.
+fn with_class(text: &str, class: &str, from: &str, to: &str) -> String {
+    let at = text.find(&format!("class = \"{class}\"")).unwrap();
+    let (head, tail) = text.split_at(at);
+    assert!(tail.contains(from));
+    format!("{head}{}", tail.replacen(from, to, 1))
+}
+
 #[test]
 fn floors_that_no_signature_can_go_under() {
     let (parties, patron) = members();
     let text = terms(&parties, &patron).to_text();
-    let class = |class: &str, from: &str, to: &str| {
-        let at = text.find(&format!("class = \"{class}\"")).unwrap();
-        let (head, tail) = text.split_at(at);
-        assert!(tail.contains(from));
-        format!("{head}{}", tail.replacen(from, to, 1))
-    };
+    let class = |class: &str, from: &str, to: &str| with_class(&text, class, from, to);
     for (draft, words) in [
         (
             class("R0", "cool_off_hours = 0", "cool_off_hours = 1"),
@@ -272,6 +275,17 @@ fn floors_that_no_signature_can_go_under() {
             class("R2", "class = \"R2\"", "class = \"R3\""),
             "once each and in this order",
         ),
+    ] {
+        let said = Terms::parse_draft(&draft).unwrap_err().to_string();
+        assert!(said.contains(words), "{words}\n-> {said}");
+    }
+}
+
+#[test]
+fn terms_that_do_not_fit_are_refused_with_their_key() {
+    let (parties, patron) = members();
+    let text = terms(&parties, &patron).to_text();
+    for (draft, words) in [
         (
             text.replacen("site_b = \"lu\"", "site_b = \"fr\"", 1),
             "jurisdictions.site_a and site_b",

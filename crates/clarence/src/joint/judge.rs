@@ -8,10 +8,9 @@ use super::read;
 use crate::exit::{Answer, Exit, Failure, Outcome};
 use crate::show;
 use crate::talk::Talk;
-use charter::Charter;
 use charter::approval::files as disk;
 use charter::approval::{
-    Chamber, Deliberation, Docket, DocketFault, Nonce, Order, RequestDigest, Roll, Says, Undecided,
+    Chamber, Deliberation, Docket, DocketFault, Order, RequestDigest, Roll, Says, Undecided,
 };
 use host::Host;
 use serde_json::{Value, json};
@@ -26,8 +25,8 @@ struct Papers {
 }
 
 impl Docket for Papers {
-    fn executed(&self, nonce: &Nonce) -> Result<bool, DocketFault> {
-        Ok(self.done.iter().any(|order| order.nonce() == nonce))
+    fn executed(&self, request: &RequestDigest) -> Result<bool, DocketFault> {
+        Ok(self.done.iter().any(|order| order.digest() == *request))
     }
     fn lodged(&self, _: &RequestDigest) -> Result<Option<Stamp>, DocketFault> {
         Ok(Some(self.created))
@@ -40,7 +39,6 @@ impl Docket for Papers {
 
 /// Everything that was handed in, read.
 struct Case {
-    charter: Charter,
     roll: Roll,
     papers: Papers,
     now: Stamp,
@@ -59,7 +57,6 @@ fn case(asked: &Judge, host: &Host) -> Result<Case, Failure> {
         done.push(disk::load_order(&path)?);
     }
     Ok(Case {
-        charter,
         roll,
         papers: Papers {
             done,
@@ -148,7 +145,6 @@ fn judge(asked: &Judge, out: Option<&PathBuf>, host: &Host, talk: Talk) -> Outco
     case.papers.created = signed.request().created();
     let chamber = Chamber {
         cloud: read::cloud(&asked.cloud)?,
-        charter: &case.charter,
         roll: &case.roll,
     };
     let mut deliberation = Deliberation::open(chamber, signed.clone())?;

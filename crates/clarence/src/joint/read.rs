@@ -97,11 +97,11 @@ pub fn spread(paths: &[PathBuf], ending: &str, max: usize) -> Result<Vec<PathBuf
 /// The roll of all approvers whose cards lie there. A card that does not hold is a failure: a roll with holes
 /// would leave out a withdrawal.
 pub fn roll(charter: &Charter, paths: &[PathBuf]) -> Result<Roll, Failure> {
-    let mut roll = Roll::new();
+    let mut roll = Roll::new(charter);
     // Each approver may have several cards, one after the other.
     for path in spread(paths, ".card", 8 * words::limits::APPROVERS_MAX)? {
         let card = disk::load_card(&path)?;
-        roll.enrol(charter, card).map_err(|e| {
+        roll.enrol(card).map_err(|e| {
             Failure::new(Exit::Auth, format!("{}: {e}", path.display())).named("card")
         })?;
     }

@@ -144,7 +144,6 @@ fn decide(asked: &Decide, says: Says, reason: Option<&str>, host: &Host, talk: T
             let roll = read::roll(&charter, &asked.approvers)?;
             let chamber = Chamber {
                 cloud: signed.request().cloud(),
-                charter: &charter,
                 roll: &roll,
             };
             let mut deliberation = Deliberation::open(chamber, signed.clone())?;
