@@ -1,13 +1,20 @@
 //! The charter: who owns the cloud together and how many of them it takes.
 
+use crate::class::{Class, Rule};
 use crate::derive::sha512_256;
 use crate::document;
+use crate::formula::Formula;
+use crate::law::{Deed, DeedError, Member, Terms};
+use crate::verbs::Verb;
 use std::fmt;
+use std::sync::Arc;
 use words::wire::Writer;
 use words::{PartyName, hex};
 
-/// The charter format that this build writes and reads.
+/// The format of charters that name parties and a threshold and nothing else.
 pub(crate) const CHARTER_VERSION: u32 = 1;
+/// The format of charters that are signed, with keys, classes, patron and jurisdictions.
+pub(crate) const SIGNED_VERSION: u32 = 2;
 /// Most parties that a charter may have.
 pub const PARTIES_MAX: usize = 16;
 /// Fewest parties that may open the cloud: with one, that party would be its super-user.
@@ -40,7 +47,7 @@ pub enum CharterError {
     },
     /// The charter is of a format that this build does not know.
     #[error(
-        "the charter has version {found}; this build reads version {CHARTER_VERSION}; use a newer build"
+        "the charter has version {found}; this build reads versions {CHARTER_VERSION} and {SIGNED_VERSION}; use a newer build"
     )]
     Version {
         /// The version found.
@@ -68,6 +75,9 @@ pub enum CharterError {
         /// The number of parties.
         parties: usize,
     },
+    /// A signed charter does not hold.
+    #[error(transparent)]
+    Signed(#[from] Box<DeedError>),
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
@@ -105,12 +115,15 @@ impl fmt::Debug for CharterDigest {
     }
 }
 
-/// The founding file: a valid set of parties and a threshold. Read it with [`Charter::parse`].
+/// The charter in force: a valid set of parties and a threshold, and in version 2 everything else that was
+/// signed. Read a founding charter with [`Charter::parse`], a changed one with [`crate::law::Chain`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charter {
     cloud_name: String,
     parties: Vec<PartyName>,
     threshold: u8,
+    /// The signed paper, in version 2.
+    deed: Option<Arc<Deed>>,
 }
 
 impl Default for Charter {
@@ -124,6 +137,7 @@ impl Default for Charter {
                 .filter_map(|name| PartyName::parse(name).ok())
                 .collect(),
             threshold: 2,
+            deed: None,
         }
     }
 }
@@ -158,20 +172,80 @@ impl Charter {
                 cloud_name: cloud_name.to_owned(),
                 parties,
                 threshold: fits,
+                deed: None,
             }),
             _ => Err(misfit),
         }
     }
 
-    /// Reads a charter file. Unknown keys are refused.
+    /// Reads a founding charter. Unknown keys are refused; one of version 2 must be signed by every party
+    /// and the patron, with both signatures of each.
     pub fn parse(text: &str) -> Result<Self, CharterError> {
         document::parse(text)
+    }
+
+    /// The charter that a signed paper says. The caller has checked the signatures.
+    pub(crate) fn of(deed: Deed) -> Self {
+        let terms = deed.terms();
+        Self {
+            cloud_name: terms.cloud_name.clone(),
+            parties: terms.parties.iter().map(|m| m.name.clone()).collect(),
+            threshold: terms.threshold,
+            deed: Some(Arc::new(deed)),
+        }
     }
 
     /// The charter as a file that a person can read and [`Charter::parse`] reads back.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        document::render(self)
+        match &self.deed {
+            Some(deed) => deed.to_text(),
+            None => document::render(self),
+        }
+    }
+
+    /// What was signed; `None` in version 1.
+    #[must_use]
+    pub fn terms(&self) -> Option<&Terms> {
+        self.deed.as_deref().map(Deed::terms)
+    }
+    /// Who co-signs; nobody in version 1.
+    #[must_use]
+    pub fn patron(&self) -> Option<&Member> {
+        self.terms().map(Terms::patron)
+    }
+    /// What a class asks. A charter of version 1 has the usual rules.
+    #[must_use]
+    pub fn rule(&self, class: Class) -> Rule {
+        let index = Class::ALL.iter().position(|c| *c == class).unwrap_or(0);
+        let stated = self.terms().and_then(|terms| terms.rules.get(index));
+        let usual = || {
+            let parties = u8::try_from(self.parties.len()).unwrap_or(u8::MAX);
+            let usual = Rule::usual(class, parties, self.threshold);
+            // Without a patron nobody can countersign: only break-glass, which cannot do without, keeps it.
+            Rule {
+                patron: usual.patron && class == Class::BreakGlass,
+                ..usual
+            }
+        };
+        stated.copied().unwrap_or_else(usual)
+    }
+    /// The class of a verb under this charter.
+    #[must_use]
+    pub fn class_of(&self, verb: &Verb) -> Class {
+        let raised = self.terms().map_or(&[][..], |terms| &terms.raised);
+        raised
+            .iter()
+            .find(|(one, _)| one.name == verb.name)
+            .map_or(verb.class, |(_, class)| *class)
+    }
+    /// The condition that decides sovereignty: in version 1, any `threshold` of the parties.
+    #[must_use]
+    pub fn sovereignty(&self) -> Formula {
+        match self.terms() {
+            Some(terms) => terms.sovereignty.clone(),
+            None => Formula::any_of(usize::from(self.threshold), &self.parties),
+        }
     }
 
     /// The cloud's name for people; it has no meaning for the machine.
@@ -195,7 +269,7 @@ impl Charter {
         self.parties.contains(party)
     }
 
-    /// The bytes that the digest is taken over, with every length before what it measures.
+    /// The bytes that the digest of version 1 is taken over, with every length before what it measures.
     fn canonical(&self) -> Vec<u8> {
         let count = u8::try_from(self.parties.len()).unwrap_or(u8::MAX);
         let head = Writer::bare()
@@ -215,7 +289,10 @@ impl Charter {
     /// What shares and transcripts name the charter by.
     #[must_use]
     pub fn digest(&self) -> CharterDigest {
-        CharterDigest(sha512_256(&[&self.canonical()]))
+        match self.terms() {
+            Some(terms) => terms.digest(),
+            None => CharterDigest(sha512_256(&[&self.canonical()])),
+        }
     }
 }
 

@@ -1,31 +1,44 @@
-//! Who owns a cloud together, and how its root key comes to be and comes back.
+//! Who owns a cloud together, what it takes to act on it, and how its root key comes to be and comes back.
 //!
-//! A [`Charter`] names the parties and how many of them it takes. [`found`] holds the key ceremony: every
-//! party commits to entropy, then reveals it; the root is made from all of it, shared among the parties,
-//! and the sharing is proven before anything leaves the room. Each party gets a [`ShareFile`]. Later an
-//! [`Unsealing`] collects enough of them and gives the [`RootSecret`] back. [`reshare`] deals new shares of
-//! the same root.
+//! A [`Charter`] names the parties and how many of them it takes; one of version 2 is signed by all of them
+//! and says what each risk class asks, in which jurisdictions data may lie and who the patron is ([`law`]).
+//! [`found`] holds the key ceremony: every party commits to entropy, then reveals it; the root is made from
+//! all of it, shared among the parties, and the sharing is proven before anything leaves the room. Each party
+//! gets a [`ShareFile`]. Later an [`Unsealing`] collects enough of them and gives the [`RootSecret`] back.
+//! [`reshare`] deals new shares of the same root. Grave acts are asked for, approved and vetoed as signed
+//! documents; a [`approval::Resolution`] is the proof that enough have approved ([`approval`]).
 //!
-//! Never here: storing the root (it is handed over once, and wiped when dropped), the network, and any
-//! decision about who may ask. Files are touched only in [`files`].
+//! Never here: storing the root (it is handed over once, and wiped when dropped), the network, and carrying
+//! out what was approved. Files are touched only in [`files`] and [`approval::files`].
 //!
-//! Reading order: [`Charter`], [`ceremony`], [`record`], [`unseal`], [`files`]. The formats are drawn in
-//! `docs/format/charter.md`.
+//! Reading order: [`Charter`], [`ceremony`], [`record`], [`unseal`], [`files`]; then [`formula`], [`class`],
+//! [`verbs`], [`law`], [`who`], [`approval`]. The formats are drawn in `docs/format/charter.md` and
+//! `docs/format/approvals.md`.
 
+pub mod approval;
 pub mod ceremony;
 mod charter;
+pub mod class;
 mod derive;
 mod document;
 pub mod files;
+pub mod formula;
+pub mod law;
 mod proof;
 pub mod record;
 mod secret;
 mod shamir;
 pub mod unseal;
+pub mod verbs;
+pub mod who;
 
 pub use ceremony::{CeremonyError, Contribution, Founding, Resharing, found, reshare};
-pub use charter::{Charter, CharterDigest, CharterError};
+pub use charter::{Charter, CharterDigest, CharterError, PARTIES_MAX};
+pub use class::{Class, Rule};
 pub use derive::CryptoFault;
+pub use formula::Formula;
+pub use law::{Deed, Terms};
 pub use record::{CeremonyId, Custody, Holder, ShareDigest, ShareError, ShareFile, Transcript};
 pub use secret::{KeyCheck, RootSecret};
 pub use unseal::{Progress, UnsealError, Unsealing};
+pub use verbs::Verb;

@@ -1,5 +1,6 @@
 //! The command line as it is typed. Examples come first in every help.
 
+use crate::joint::args::Joint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -101,6 +102,9 @@ first client how to connect.")]
         after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
     )]
     AcceptLoss(AcceptLoss),
+    /// Joint control on files: charters, approvers, requests, approvals.
+    #[command(flatten)]
+    Joint(Joint),
     /// Look for what would go wrong: folders, space, limits, clock, shares left on this machine
     #[command(
         after_help = "Examples:\n  clarence doctor\n  clarence doctor --json | jq '.data.checks[] | select(.result != \"ok\")'"
@@ -337,6 +341,7 @@ impl Verb {
             Self::Scrub => "scrub",
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",
+            Self::Joint(asked) => asked.kind(),
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",
             Self::Config(Config::Show { .. }) => "config.show",

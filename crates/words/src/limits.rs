@@ -73,3 +73,32 @@ pub const REPAIRS_WAITING_MAX: usize = 10_000;
 pub const CHUNK_GRACE_MS: u64 = 3_600_000;
 /// How old a chunk without an owner must be before it is swept, in milliseconds.
 pub const ORPHAN_AGE_MS: u64 = 24 * 3_600_000;
+
+/// Longest file with a charter and its signatures, in bytes.
+pub const CHARTER_BYTES_MAX: usize = 256 * 1024;
+/// Longest formula of a charter, in characters.
+pub const FORMULA_CHARS_MAX: usize = 1024;
+/// Deepest nesting of a formula.
+pub const FORMULA_DEPTH_MAX: usize = 8;
+/// Most parties, conditions and parentheses in a formula together.
+pub const FORMULA_PIECES_MAX: usize = 128;
+/// Most jurisdictions that a charter allows.
+pub const JURISDICTIONS_MAX: usize = 32;
+/// Longest chain of amendments that is read.
+pub const AMENDMENTS_MAX: usize = 1000;
+/// Most approvers on one roll.
+pub const APPROVERS_MAX: usize = 1024;
+/// Longest key file, public key file or approver's card, in bytes.
+pub const CARD_BYTES_MAX: usize = 16 * 1024;
+/// Longest request, approval or veto, in bytes.
+pub const REQUEST_BYTES_MAX: usize = 32 * 1024;
+/// Longest execution order, in bytes: a request and [`APPROVALS_MAX`] approvals.
+pub const ORDER_BYTES_MAX: usize = 1024 * 1024;
+/// Most approvals, and most vetoes, of one request.
+pub const APPROVALS_MAX: usize = 64;
+/// Most parameters of one request.
+pub const PARAMETERS_MAX: usize = 16;
+/// Longest value of a parameter, in characters.
+pub const PARAMETER_CHARS_MAX: usize = 256;
+/// Longest reason of a request or a veto, in characters.
+pub const REASON_CHARS_MAX: usize = 1000;

@@ -10,7 +10,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("host", &["words"]),
     ("ledger", &["words", "host"]),
     ("seal", &["words", "ledger"]),
-    ("charter", &["words", "host"]),
+    ("sign", &["words", "host"]),
+    ("charter", &["words", "host", "sign"]),
     ("authn", &["words"]),
     ("policy", &["words", "authn"]),
     ("epoch", &["words", "host"]),
@@ -42,7 +43,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "chunks", "mirror", "names", "vault", "store", "gate",
         ],
     ),
-    ("clarence", &["words", "host", "charter", "ledger", "site"]),
+    (
+        "clarence",
+        &["words", "host", "sign", "charter", "ledger", "site"],
+    ),
     (
         "sim",
         &[

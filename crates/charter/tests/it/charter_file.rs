@@ -149,8 +149,8 @@ fn every_rule_has_its_own_words() {
             "\"parties[0]\" must be a list of tables",
         ),
         (
-            with(2, &["a", "b"]).replace("version = 1", "version = 2\nnew = 1"),
-            "has version 2; this build reads version 1",
+            with(2, &["a", "b"]).replace("version = 1", "version = 3\nnew = 1"),
+            "has version 3; this build reads versions 1 and 2",
         ),
         (
             with(2, &["a", "b"]).replace("version = 1\n", ""),

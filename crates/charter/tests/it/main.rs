@@ -1,12 +1,20 @@
-//! The charter room from outside: founding, share files, unsealing, re-sharing.
+//! The charter room from outside: founding, share files, unsealing, re-sharing, signed charters, approvals.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test's helpers may fail the test
 
+mod approvals;
+mod chains;
 mod charter_file;
 mod dependency;
+mod documents;
+mod formulas;
 mod founding;
+mod joint;
 mod on_disk;
+mod quorum;
 mod records;
 mod resharing;
 mod share_files;
+mod signed_charter;
+mod tokens;
 mod unsealing;
 mod world;

@@ -25,6 +25,7 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
     match cli.verb {
         Verb::Completions(asked) => machine::completions(&asked),
         Verb::Version => machine::version(),
+        Verb::Joint(asked) => crate::joint::perform(asked, talk),
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
         Verb::Config(Config::Check) => configuration::check(&settings(everywhere)?),

@@ -1,0 +1,5 @@
+fn twice(one: &charter::approval::Resolution) -> charter::approval::Resolution {
+    one.clone()
+}
+
+fn main() {}

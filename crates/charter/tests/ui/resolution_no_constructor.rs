@@ -1,0 +1,5 @@
+fn forge(signed: charter::approval::SignedRequest) -> charter::approval::Resolution {
+    charter::approval::Resolution { signed }
+}
+
+fn main() {}

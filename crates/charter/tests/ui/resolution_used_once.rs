@@ -1,0 +1,5 @@
+fn both(one: charter::approval::Resolution) -> [charter::approval::Order; 2] {
+    [one.into(), one.into()]
+}
+
+fn main() {}
