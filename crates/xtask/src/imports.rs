@@ -11,6 +11,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ledger", &["words", "host"]),
     ("seal", &["words", "ledger"]),
     ("charter", &["words", "host"]),
+    ("tls", &["words", "host"]),
     ("authn", &["words"]),
     ("policy", &["words", "authn"]),
     ("epoch", &["words", "host"]),
@@ -34,15 +35,18 @@ const TABLE: &[(&str, &[&str])] = &[
             "names", "vault",
         ],
     ),
-    ("gate", &["words", "host", "authn", "store", "vault"]),
+    ("gate", &["words", "host", "tls", "authn", "store", "vault"]),
     (
         "site",
         &[
-            "words", "host", "seal", "ledger", "charter", "authn", "policy", "epoch", "catalog",
-            "chunks", "mirror", "names", "vault", "store", "gate",
+            "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
+            "catalog", "chunks", "mirror", "names", "vault", "store", "gate",
         ],
     ),
-    ("clarence", &["words", "host", "charter", "ledger", "site"]),
+    (
+        "clarence",
+        &["words", "host", "tls", "charter", "ledger", "site"],
+    ),
     (
         "sim",
         &[
@@ -59,6 +63,9 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["policy"]),
     ("s3s", &["gate"]),
     ("vsss-rs", &["charter"]),
+    ("rcgen", &["tls"]),
+    ("rustls", &["tls"]),
+    ("tokio-rustls", &["gate", "clarence"]),
     ("hyper", &["gate", "site", "clarence"]),
     ("anyhow", &["clarence"]),
 ];
