@@ -17,6 +17,7 @@ mod charter;
 mod derive;
 mod document;
 pub mod files;
+pub mod inventory;
 mod proof;
 pub mod record;
 mod secret;

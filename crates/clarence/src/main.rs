@@ -10,6 +10,7 @@ mod exit;
 mod logging;
 mod node;
 mod process;
+mod proxy;
 mod show;
 mod talk;
 mod verbs;

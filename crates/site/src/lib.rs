@@ -3,10 +3,12 @@
 //!
 //! Reading order: [`layout`], [`mod@found`], [`node`], [`control`], `upkeep`.
 
+mod certificates;
 pub mod config;
 mod connect;
 pub mod control;
 pub mod found;
+pub mod inventory;
 pub mod layout;
 mod loss;
 mod metrics;
@@ -18,6 +20,7 @@ mod status;
 mod unseal;
 mod upkeep;
 
+pub use certificates::names as certificate_names;
 pub use config::NodeConfig;
 pub use found::{FoundError, FoundReport, found};
 pub use layout::Layout;

@@ -84,6 +84,7 @@ impl Node {
                 "conflict",
                 "this node serves, so no loss has to be accepted; `clarence accept-loss` is for a node that refuses to start",
             )),
+            Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);
                 Ok(json!({ "stopping": true }))
@@ -169,6 +170,7 @@ impl Node {
             "tenant_id": key.tenant.to_string(),
             "endpoint": connect.endpoint,
             "region": connect.region,
+            "ca_bundle": connect.ca_bundle,
             "access_key": connect.access_key,
             "secret_key": connect.secret_key,
             "expires_unix_ms": expires.map(|t| t.0),

@@ -59,6 +59,8 @@ pub enum Request {
         /// The texts of share files.
         shares: Vec<String>,
     },
+    /// Every key, algorithm, age and strength. Needs no key.
+    CryptoInventory,
     /// Ends the node cleanly.
     Stop,
 }
