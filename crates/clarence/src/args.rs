@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use words::SiteId;
 
 const TOP_EXAMPLES: &str = "\
 Examples:
@@ -429,6 +430,14 @@ impl SiteLetter {
         match self {
             Self::A => "a",
             Self::B => "b",
+        }
+    }
+
+    /// The site itself.
+    pub const fn site(self) -> SiteId {
+        match self {
+            Self::A => SiteId::A,
+            Self::B => SiteId::B,
         }
     }
 }

@@ -4,15 +4,16 @@
 use crate::config::Settings;
 use crate::exit::{Exit, Failure};
 use crate::talk::Talk;
-use charter::Charter;
+use charter::{Charter, ShareFile};
 use host::Host;
 use serde_json::Value;
 use site::config::{Certificates, Classical, SitePolicy};
 use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
-use site::{FoundError, FoundReport, Layout, NodeConfig, RunError};
+use site::{AcceptLossError, FoundError, FoundReport, Layout, LossReport, NodeConfig, RunError};
 use std::future::Future;
 use std::path::PathBuf;
+use words::SiteId;
 
 /// Where things lie, as configured.
 pub fn layout(settings: &Settings) -> Layout {
@@ -124,15 +125,23 @@ pub fn certificate_names(settings: &Settings, more: &[String]) -> Result<Vec<Str
 /// Lets a site that is behind serve alone. Only on a node that does not run.
 pub async fn accept_loss(
     settings: &Settings,
-    talk: &Talk,
-    site: &str,
-    shares: Vec<String>,
-) -> Result<Value, Failure> {
-    let request = Request::AcceptLoss {
-        site: site.to_owned(),
-        shares,
-    };
-    ask(settings, talk, request).await
+    site: SiteId,
+    shares: Vec<ShareFile>,
+) -> Result<LossReport, Failure> {
+    Ok(site::accept_loss(&config(settings)?, &Host::real(), site, shares).await?)
+}
+
+impl From<AcceptLossError> for Failure {
+    fn from(error: AcceptLossError) -> Self {
+        let exit = match &error {
+            AcceptLossError::Open(open) => return Self::from_open(open),
+            AcceptLossError::NotNeeded | AcceptLossError::Record(_) => Exit::Conflict,
+            AcceptLossError::NoFolder(_) => Exit::NotFound,
+            AcceptLossError::Share(_) | AcceptLossError::TooFew { .. } => Exit::Auth,
+            AcceptLossError::NotEntered { .. } => Exit::General,
+        };
+        Self::new(exit, error)
+    }
 }
 
 impl From<CallError> for Failure {

@@ -153,7 +153,8 @@ impl Places {
             epoch: highest.map_or(1, |r| r.epoch.saturating_add(1)),
             standing: Standing::Only(site),
             since: self.host.now(),
-            head: highest.map_or(0, |r| r.head),
+            // How far the site has come is not known here, and it may be less than was acknowledged.
+            head: EpochRecord::HEAD_UNKNOWN,
         };
         self.write_quorum(record)?;
         self.write_site(site, record)?;

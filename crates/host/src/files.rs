@@ -96,6 +96,11 @@ pub fn open_append(path: &Path, mode: u32) -> io::Result<File> {
         .open(path)
 }
 
+/// Opens a file that is there for reading and writing in place.
+pub fn open_rw(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
 /// Opens a file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)

@@ -6,8 +6,8 @@
 //! Never here: keys (copies are checked by their hash), what a chunk belongs to, and the decision that a
 //! site is behind: that is asked of whoever owns it ([`SiteLoss`]).
 //!
-//! Reading order: [`mirrored`], [`standing`], [`health`], [`mirror`], [`writer`], [`lane`], [`read`],
-//! [`repair`], [`heal`], [`scrub`], [`sweep`], [`metrics`], [`record`], [`error`].
+//! Reading order: [`mirrored`], [`standing`], [`health`], [`mod@mirror`], [`writer`], `lane`, [`read`],
+//! [`repair`], [`mod@heal`], [`mod@scrub`], [`mod@sweep`], [`metrics`], [`record`], [`error`].
 
 pub mod error;
 pub mod heal;

@@ -53,8 +53,8 @@ pub enum OpenError {
     #[error("{0}")]
     Refused(String),
     /// The catalog did not open.
-    #[error("{0}")]
-    Catalog(String),
+    #[error(transparent)]
+    Catalog(#[from] catalog::embedded::OpenError),
     /// The vault did not start.
     #[error(transparent)]
     Vault(#[from] vault::VaultError),
@@ -127,7 +127,7 @@ pub fn headers(layout: &Layout) -> Result<([bool; 2], SiteHeader), OpenError> {
     ))
 }
 
-fn charter_and_custody(
+pub fn charter_and_custody(
     layout: &Layout,
     header: &SiteHeader,
 ) -> Result<(Charter, Custody), OpenError> {
@@ -159,6 +159,16 @@ fn charter_and_custody(
 
 /// Opens a node's rooms, sealed.
 pub async fn open(config: &NodeConfig, host: &Host) -> Result<Opened, OpenError> {
+    open_with(config, host, false).await
+}
+
+/// Opens a node's rooms, sealed. With `accept_loss` a catalog is opened although it lacks batches that were
+/// acknowledged; only [`mod@crate::accept_loss`] may ask for that.
+pub async fn open_with(
+    config: &NodeConfig,
+    host: &Host,
+    accept_loss: bool,
+) -> Result<Opened, OpenError> {
     let layout = &config.layout;
     let (present, header) = headers(layout)?;
     let (charter, custody) = charter_and_custody(layout, &header)?;
@@ -169,10 +179,10 @@ pub async fn open(config: &NodeConfig, host: &Host) -> Result<Opened, OpenError>
         SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
     let options = Options {
         cache_bytes: config.catalog_cache_bytes,
+        accept_loss,
         ..Options::default()
     };
-    let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone())
-        .map_err(|e| OpenError::Catalog(e.to_string()))?;
+    let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone())?;
     for site in SiteId::BOTH {
         // A folder that is away now is known by its place when it is back.
         engine.set_folder(site, layout.site(site).to_path_buf());

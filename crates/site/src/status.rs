@@ -80,10 +80,6 @@ impl Node {
             }
             Request::Scrub => self.scrub(progress).await,
             Request::Heal { site } => self.heal_asked(site, progress).await,
-            Request::AcceptLoss { .. } => Err(Failure::new(
-                "conflict",
-                "this node serves, so no loss has to be accepted; `clarence accept-loss` is for a node that refuses to start",
-            )),
             Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);

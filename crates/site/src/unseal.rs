@@ -32,6 +32,7 @@ impl Node {
                     .vault
                     .unseal(root, &self.opened.header, &parties)
                     .await?;
+                self.enter_accepted_loss().await?;
                 self.rooms.vault.all_changed().await?;
                 tracing::info!(parties = ?parties.iter().map(PartyName::as_str).collect::<Vec<_>>(), "the node is open");
                 self.opened_now.notify_waiters();
@@ -40,6 +41,24 @@ impl Node {
                 )
             }
         }
+    }
+
+    /// While the epoch in force is one that an accepted loss began, each opening says so in the ledger: the
+    /// entry of the act itself may not have been made before a crash.
+    async fn enter_accepted_loss(&self) -> Result<(), Failure> {
+        let record = self.opened.tenure.record();
+        if !record.is_accepted_loss() {
+            return Ok(());
+        }
+        let reason = format!(
+            "the node serves in epoch {}, which began with an accepted loss",
+            record.epoch
+        );
+        self.rooms
+            .vault
+            .record_act(ledger::Kind::AcceptLoss, "ServeAfterLoss", reason)
+            .await?;
+        Ok(())
     }
 
     /// Development only: unseals with the shares that lie on this machine.

@@ -33,6 +33,11 @@ const RULES: &[Rule] = &[
         mend: "only the catalog turns an entry into a receipt, when its row is durable",
     },
     Rule {
+        word: "LossAccepted::by_quorum(",
+        except: &["crates/epoch/", "crates/site/src/accept_loss.rs"],
+        mend: "only the act that collected a quorum of shares may consent to a loss",
+    },
+    Rule {
         word: "std::fs",
         except: &[
             "crates/host/",

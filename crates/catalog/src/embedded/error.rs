@@ -50,12 +50,13 @@ impl From<fjall::Error> for SiteError {
         use fjall::{Error, LsmError};
         let kind = match &error {
             Error::Io(e) | Error::Storage(LsmError::Io(e)) => kind_of(e),
-            Error::Poisoned | Error::Locked | Error::KeyspaceDeleted => TroubleKind::Failed,
+            Error::Locked | Error::KeyspaceDeleted => TroubleKind::Failed,
             _ => TroubleKind::Damaged,
         };
         let what = match &error {
             Error::Poisoned => {
-                "an earlier write or sync failed, so the database takes no more".to_owned()
+                "its database stopped after an error in the background and has to be rebuilt"
+                    .to_owned()
             }
             Error::Locked => "another process has this folder open".to_owned(),
             other => format!("the database said: {other:?}"),

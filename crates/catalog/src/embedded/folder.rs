@@ -3,7 +3,7 @@
 //! taken over by replacing `current`, so that a crash leaves the one or the other.
 
 use super::error::SiteError;
-use crate::record::format;
+use crate::record::{format, reached};
 use epoch::TroubleKind;
 use host::files;
 use std::path::{Path, PathBuf};
@@ -129,6 +129,21 @@ impl CatalogFolder {
     /// Whether the mark is there.
     pub fn half_healed(&self) -> Result<bool, SiteError> {
         Ok(self.names()?.iter().any(|n| n == "half-healed"))
+    }
+
+    /// How far the catalog had come at least; `None` if nothing tells.
+    pub fn reached(&self) -> Result<Option<u64>, SiteError> {
+        let stored = files::read(&self.path.join("reached.clr"), FILE_BYTES_MAX)
+            .map_err(|e| SiteError::io("its file reached.clr could not be read", &e))?;
+        Ok(stored.and_then(|bytes| reached::decode(&bytes)))
+    }
+
+    /// Begins to keep the record of how far the catalog has come.
+    pub fn keep_reached(&self, seq: u64) -> Result<files::OpenFile, SiteError> {
+        let path = self.path.join("reached.clr");
+        files::write_durable(&path, &reached::encode(seq), 0o600)
+            .and_then(|()| files::open_rw(&path))
+            .map_err(|e| SiteError::io("its file reached.clr could not be written", &e))
     }
 
     /// Device and inode of the folder, to tell whether it is still the one that was opened.

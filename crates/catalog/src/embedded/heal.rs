@@ -54,7 +54,9 @@ impl Healer {
     pub fn prepare(&self) -> Result<(Candidate, HealReport), HealError> {
         let source = self.source()?;
         self.shared.hold.store(source.seq, Ordering::Relaxed);
+        // A database that gave a read error or stopped by itself would do so again.
         if !self.shared.tenure.serving(self.site)
+            && !self.shared.is_damaged(self.site)
             && let Some(ready) = self.catch_up(&source)?
         {
             return Ok(ready);
@@ -297,8 +299,8 @@ impl Writer {
                 "after the heal its journal does not end where the source's does",
             )));
         }
-        let thread = SiteThread::start(Arc::clone(&db), self.options.disk_hook.clone())
-            .map_err(|e| failed(SiteError::io("no thread", &e)))?;
+        let thread = SiteThread::start(Arc::clone(&db), head.seq, self.options.disk_hook.clone())
+            .map_err(failed)?;
         if rebuilt {
             db.folder().set_current(db.generation()).map_err(failed)?;
         }

@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use epoch::{Tenure, Trouble, TroubleKind};
 use folder::{CatalogFolder, Unfit};
 use host::Host;
-use recover::Recovered;
+use recover::{Opened, Recovered};
 use shared::{Published, Shared};
 use site::{SiteDb, View};
 use site_thread::SiteThread;
@@ -101,13 +101,13 @@ impl Embedded {
         let mut threads = Vec::new();
         let mut base = Vec::new();
         let mut checked = None;
-        for opened in sites {
-            base.push(View::now(&opened.db));
-            threads.push(
-                SiteThread::start(opened.db, options.disk_hook.clone())
-                    .map_err(OpenError::Thread)?,
-            );
-            checked.get_or_insert(opened.checked);
+        for Opened { db, checked: found } in sites {
+            base.push(View::now(&db));
+            let site = db.site();
+            let thread = SiteThread::start(db, found.head.seq, options.disk_hook.clone())
+                .map_err(|source| OpenError::Site { site, source })?;
+            threads.push(thread);
+            checked.get_or_insert(found);
         }
         let checked = checked.ok_or_else(|| OpenError::NoSite {
             why: "none was opened".to_owned(),

@@ -35,6 +35,9 @@ pub struct Options {
     /// How many bytes of batches the journal reaches back, for catching up; beyond that a site is copied
     /// whole. Never less than what the database's own log may hold, so that a gap in it is noticed.
     pub journal_bytes_max: u64,
+    /// The parties have accepted the loss of what a site's catalog lacks: it is opened although it was
+    /// half healed or ends before what was acknowledged.
+    pub accept_loss: bool,
     /// For tests.
     pub disk_hook: Option<DiskHook>,
 }
@@ -48,6 +51,7 @@ impl Default for Options {
             deadline: Duration::from_millis(SITE_DEADLINE_MS),
             free_bytes_min: 64 * MIB,
             journal_bytes_max: 256 * MIB,
+            accept_loss: false,
             disk_hook: None,
         }
     }
@@ -62,6 +66,7 @@ impl fmt::Debug for Options {
             .field("deadline", &self.deadline)
             .field("free_bytes_min", &self.free_bytes_min)
             .field("journal_bytes_max", &self.journal_bytes_max)
+            .field("accept_loss", &self.accept_loss)
             .finish_non_exhaustive()
     }
 }

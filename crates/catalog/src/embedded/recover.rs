@@ -48,7 +48,7 @@ pub fn recover(
         Standing::Only(site) => {
             let opened = recovery
                 .open(site)?
-                .and_then(|opened| recent(opened, record.head));
+                .and_then(|opened| recent(opened, record.head, options));
             let opened = opened.map_err(|e| OpenError::NoSite {
                 why: format!("{site}: {e}"),
             })?;
@@ -59,18 +59,18 @@ pub fn recover(
         Standing::BothCurrent => {
             let a = recovery
                 .open(SiteId::A)?
-                .and_then(|opened| recent(opened, record.head));
+                .and_then(|opened| recent(opened, record.head, options));
             let b = recovery
                 .open(SiteId::B)?
-                .and_then(|opened| recent(opened, record.head));
+                .and_then(|opened| recent(opened, record.head, options));
             recovery.both(a, b)
         }
     }
 }
 
 /// A catalog that ends before the batch of the standing's record is a copy from before, or has lost some.
-fn recent(opened: Opened, head: u64) -> Result<Opened, SiteError> {
-    if opened.checked.head.seq >= head {
+fn recent(opened: Opened, head: u64, options: &Options) -> Result<Opened, SiteError> {
+    if opened.checked.head.seq >= head || options.accept_loss {
         return Ok(opened);
     }
     Err(SiteError::damaged(format!(
@@ -130,12 +130,23 @@ impl Recovery<'_> {
     }
 
     fn checked(&self, db: Arc<SiteDb>) -> Result<Opened, SiteError> {
-        if db.folder().half_healed()? {
+        let half_healed = db.folder().half_healed()?;
+        if half_healed && !self.options.accept_loss {
             return Err(SiteError::damaged(
                 "it was being healed when the node stopped, and its rows are of different times",
             ));
         }
         let checked = journal::check(&View::now(&db), &self.cloud)?;
+        let reached = db.folder().reached()?.unwrap_or(0);
+        if checked.head.seq < reached && !self.options.accept_loss {
+            return Err(SiteError::damaged(format!(
+                "the catalog ends at batch {}, but it had come to batch {reached}: its log is damaged",
+                checked.head.seq
+            )));
+        }
+        if half_healed {
+            db.folder().set_half_healed(false)?;
+        }
         db.folder().remove_others(db.generation())?;
         Ok(Opened { db, checked })
     }

@@ -5,7 +5,9 @@ use super::batch::Prepared;
 use super::error::SiteError;
 use super::options::{DiskHook, Moment};
 use super::site::{SiteDb, View};
+use crate::record::reached;
 use epoch::TroubleKind;
+use host::files::OpenFile;
 use std::sync::{Arc, mpsc};
 use words::SiteId;
 
@@ -27,16 +29,17 @@ pub struct SiteThread {
 }
 
 impl SiteThread {
-    /// Starts the thread.
-    pub fn start(db: Arc<SiteDb>, hook: Option<DiskHook>) -> std::io::Result<Self> {
+    /// Starts the thread for a database that has come to batch `seq`.
+    pub fn start(db: Arc<SiteDb>, seq: u64, hook: Option<DiskHook>) -> Result<Self, SiteError> {
         let (jobs, taken) = mpsc::sync_channel::<Arc<Prepared>>(1);
         let (sender, results) = mpsc::sync_channel(1);
+        let reached = db.folder().keep_reached(seq)?;
         let there = Arc::clone(&db);
         std::thread::Builder::new()
             .name(format!("catalog-{}", db.site()))
             .spawn(move || {
                 while let Ok(batch) = taken.recv() {
-                    let result = write(&there, &batch, hook.as_ref());
+                    let result = write(&there, &batch, &reached, hook.as_ref());
                     if sender
                         .send(Done {
                             site: there.site(),
@@ -48,7 +51,8 @@ impl SiteThread {
                         break;
                     }
                 }
-            })?;
+            })
+            .map_err(|e| SiteError::io("no thread could be started", &e))?;
         Ok(Self { jobs, results, db })
     }
 
@@ -81,7 +85,12 @@ impl SiteThread {
     }
 }
 
-fn write(db: &Arc<SiteDb>, batch: &Prepared, hook: Option<&DiskHook>) -> Result<View, SiteError> {
+fn write(
+    db: &Arc<SiteDb>,
+    batch: &Prepared,
+    reached: &OpenFile,
+    hook: Option<&DiskHook>,
+) -> Result<View, SiteError> {
     let ask = |moment| match hook {
         Some(hook) => hook(db.site(), moment, batch.seq)
             .map_err(|why| SiteError::new(TroubleKind::Failed, why)),
@@ -89,6 +98,8 @@ fn write(db: &Arc<SiteDb>, batch: &Prepared, hook: Option<&DiskHook>) -> Result<
     };
     ask(Moment::BeforeWrite)?;
     db.write(&batch.changes, true)?;
+    host::blocks::write_at(reached, 0, &reached::encode(batch.seq))
+        .map_err(|e| SiteError::io("its file reached.clr could not be written", &e))?;
     ask(Moment::AfterWrite)?;
     Ok(View::now(db))
 }

@@ -223,6 +223,9 @@ impl Writer {
             .fetch_add(batch.bytes * views.len() as u64, Ordering::Relaxed);
         for (site, error) in &failed {
             self.shared.tenure.report(*site, error.trouble());
+            if error.kind == TroubleKind::Damaged {
+                self.shared.found_damaged(*site, error);
+            }
         }
         if views.is_empty() {
             let why = failed

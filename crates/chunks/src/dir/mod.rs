@@ -166,6 +166,10 @@ impl ChunkStore for Dir {
     async fn adopt(&self) -> Result<(), ChunkError> {
         self.0
             .off_thread(|inner| {
+                // A folder that never went away is left as it is: copies may be on their way into it.
+                if layout::check(&inner.folder).is_ok() && inner.must_be_there().is_ok() {
+                    return inner.probe();
+                }
                 // The site's own folder must be there: making it up is for founding.
                 let site = inner.folder.parent().unwrap_or(&inner.folder);
                 if !files::is_folder(site) {

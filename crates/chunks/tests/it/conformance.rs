@@ -172,6 +172,11 @@ async fn listing_goes_in_order(store: &dyn ChunkStore) {
 async fn a_store_that_is_well_says_so(store: &dyn ChunkStore) {
     let before = store.list(None, 1000).await.unwrap();
     store.probe().await.unwrap();
+    // Being taken into use again does not disturb what is under way.
+    let mut copy = store.replace(id(7, 0)).await.unwrap();
+    copy.append(&sealed(noise(7, 2_000_000))).await.unwrap();
     store.adopt().await.unwrap();
+    copy.finish().await.unwrap();
+    store.delete(id(7, 0)).await.unwrap();
     assert_eq!(store.list(None, 1000).await.unwrap(), before);
 }

@@ -61,6 +61,16 @@ pub enum RecordError {
 }
 
 impl EpochRecord {
+    /// Stands for the head in a record with which the parties accepted a loss: how far the site had come is
+    /// not known then, and is no bound.
+    pub const HEAD_UNKNOWN: u64 = 0;
+
+    /// Whether the epoch began with an accepted loss. The first epoch begins with nothing.
+    #[must_use]
+    pub const fn is_accepted_loss(&self) -> bool {
+        self.epoch > 1 && self.head == Self::HEAD_UNKNOWN
+    }
+
     /// The record as it is stored: version ‖ cloud ‖ epoch ‖ standing ‖ since ‖ head ‖ checksum.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

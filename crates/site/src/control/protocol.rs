@@ -52,13 +52,6 @@ pub enum Request {
         /// `a` or `b`; the one that is behind, if absent.
         site: Option<String>,
     },
-    /// Accepts that what the other site had is lost, so that this site may serve alone. Needs a quorum.
-    AcceptLoss {
-        /// `a` or `b`: the site to go on with.
-        site: String,
-        /// The texts of share files.
-        shares: Vec<String>,
-    },
     /// Every key, algorithm, age and strength. Needs no key.
     CryptoInventory,
     /// Ends the node cleanly.

@@ -1,0 +1,159 @@
+//! The parties accept that what only the other site knew is lost, so that a site that is behind, or whose
+//! catalog lost its end, may serve. Done on a node that does not run.
+
+use crate::config::NodeConfig;
+use crate::found::places;
+use crate::open::{OpenError, Opened, charter_and_custody, headers, open, open_with};
+use charter::{Progress, RootSecret, ShareFile, UnsealError, Unsealing};
+use epoch::{EpochRecord, LossAccepted, StartDecision, StartError};
+use host::Host;
+use ledger::Kind;
+use words::{PartyName, SiteId};
+
+/// Why no loss was accepted. Unless the text says otherwise nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptLossError {
+    /// The folders cannot be opened at all.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The node can start as it is.
+    #[error(
+        "the node can start with the folders it has, so no loss has to be accepted; start it with `clarence serve`"
+    )]
+    NotNeeded,
+    /// The site's folder is not there.
+    #[error("the folder of {0} is not there, so it cannot serve; nothing was changed")]
+    NoFolder(SiteId),
+    /// A share was refused.
+    #[error("{0}; nothing was changed")]
+    Share(#[from] UnsealError),
+    /// Fewer shares than the charter asks for.
+    #[error(
+        "{have} of the {need} shares that the charter asks for were given, so the loss is not accepted; nothing was changed"
+    )]
+    TooFew {
+        /// Shares that were right.
+        have: u8,
+        /// Shares that are needed.
+        need: u8,
+    },
+    /// The consent could not be recorded.
+    #[error("{0}")]
+    Record(#[from] StartError),
+    /// The consent stands, but the site did not open or its entry was not made.
+    #[error(
+        "the loss is accepted in epoch {epoch}, but the site could not be opened to write that into the ledger: {why}; \
+         nothing more is lost; mend that and give the same command again"
+    )]
+    NotEntered {
+        /// The epoch that the consent began.
+        epoch: u64,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// What was accepted.
+#[derive(Debug)]
+pub struct LossReport {
+    /// The record with which the site serves from now on.
+    pub record: EpochRecord,
+    /// Which parties gave their shares.
+    pub parties: Vec<PartyName>,
+    /// Where the consent stands in the ledger.
+    pub ledger_index: u64,
+}
+
+/// Lets `site` serve alone, if the shares are a quorum and the node cannot start otherwise. The consent is
+/// in force when the epoch record is at a quorum of witnesses and in the site's folder; then the site is
+/// opened once, whatever its catalog lacks, and the act is written into the ledger.
+pub async fn accept_loss(
+    config: &NodeConfig,
+    host: &Host,
+    site: SiteId,
+    shares: Vec<ShareFile>,
+) -> Result<LossReport, AcceptLossError> {
+    let (present, header) = headers(&config.layout)?;
+    if !present[site.index()] {
+        return Err(AcceptLossError::NoFolder(site));
+    }
+    let (charter, custody) = charter_and_custody(&config.layout, &header)?;
+    let (root, parties) = quorum(Unsealing::new(custody), shares)?;
+    let places = places(&config.layout, &charter, header.cloud, host);
+    let survey = places.survey()?;
+    if let StartDecision::Serve { .. } = survey.decision {
+        match open(config, host).await {
+            Ok(opened) => {
+                opened.engine.shutdown().await;
+                return Err(AcceptLossError::NotNeeded);
+            }
+            // The catalog of the site that should serve has lost something.
+            Err(OpenError::Catalog(catalog::embedded::OpenError::NoSite { .. })) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    // What the parties are shown is what the witnesses hold now: starting may have added to it.
+    let seen = places.survey()?.highest();
+    let record = places.accept_loss(site, LossAccepted::by_quorum(site, seen))?;
+    let not_entered = |why: &dyn ToString| AcceptLossError::NotEntered {
+        epoch: record.epoch,
+        why: why.to_string(),
+    };
+    let opened = open_with(config, host, true)
+        .await
+        .map_err(|e| not_entered(&e))?;
+    let entered = enter(&opened, root, &parties, site, seen, record).await;
+    opened.engine.shutdown().await;
+    Ok(LossReport {
+        record,
+        parties,
+        ledger_index: entered.map_err(|e| not_entered(&e))?,
+    })
+}
+
+/// The root and whose shares gave it, once enough shares are right.
+fn quorum(
+    mut unsealing: Unsealing,
+    shares: Vec<ShareFile>,
+) -> Result<(RootSecret, Vec<PartyName>), AcceptLossError> {
+    let mut parties = Vec::new();
+    for share in shares {
+        parties.push(share.party().clone());
+        if let Progress::Complete(root) = unsealing.add(share)? {
+            return Ok((root, parties));
+        }
+    }
+    Err(AcceptLossError::TooFew {
+        have: unsealing.have(),
+        need: unsealing.need(),
+    })
+}
+
+async fn enter(
+    opened: &Opened,
+    root: RootSecret,
+    parties: &[PartyName],
+    site: SiteId,
+    seen: Option<EpochRecord>,
+    record: EpochRecord,
+) -> Result<u64, vault::VaultError> {
+    opened.vault.unseal(root, &opened.header, parties).await?;
+    let before = seen.map_or("no record was readable".to_owned(), |seen| {
+        format!(
+            "it may lack what was acknowledged since {} (epoch {}, after catalog batch {})",
+            epoch::start::when(seen.since),
+            seen.epoch,
+            seen.head
+        )
+    });
+    let names: Vec<&str> = parties.iter().map(PartyName::as_str).collect();
+    let reason = format!(
+        "{} let {site} serve alone from epoch {} on; {before}",
+        names.join(" and "),
+        record.epoch
+    );
+    opened
+        .vault
+        .record_act(Kind::AcceptLoss, "AcceptLoss", reason)
+        .await
+}
