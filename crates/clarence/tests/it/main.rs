@@ -14,3 +14,4 @@ mod run;
 mod schema;
 mod settings;
 mod smoke;
+mod tls;
