@@ -7,7 +7,8 @@ use crate::scope::Scope;
 use crate::time::SigningTime;
 use words::hex;
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// The one algorithm by which requests are signed, as it stands in them.
+pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Reads the header and reduces the request to its digest.
 pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presented, AuthnError> {

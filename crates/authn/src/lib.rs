@@ -25,6 +25,7 @@ mod verify;
 
 pub use chunks::ChunkSignatures;
 pub use error::{Answer, AuthnError};
+pub use header::ALGORITHM as SIGNATURE_ALGORITHM;
 pub use key::{SecretKey, SigningKey};
 pub use request::{PayloadHash, Presented, RequestHead, present};
 pub use scope::DateStamp;

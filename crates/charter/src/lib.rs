@@ -23,6 +23,7 @@ mod derive;
 mod document;
 pub mod files;
 pub mod formula;
+pub mod inventory;
 pub mod law;
 mod proof;
 pub mod record;

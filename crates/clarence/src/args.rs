@@ -59,7 +59,7 @@ first client how to connect.")]
     Up(Up),
     /// Serve a founded cloud; sealed until enough shares are given
     #[command(
-        after_help = "Examples:\n  clarence serve --data /var/lib/clarence\n  clarence serve --s3 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem"
+        after_help = "Examples:\n  clarence serve --data /var/lib/clarence\n  clarence serve --s3 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n  clarence serve --s3 0.0.0.0:443 --tls --tls-classical refuse"
     )]
     Serve(Serve),
     /// Hold the key ceremony and make the folders of a new cloud
@@ -113,6 +113,21 @@ first client how to connect.")]
     /// The configuration
     #[command(subcommand)]
     Config(Config),
+    /// The local authority and its certificates for TLS
+    #[command(subcommand)]
+    Tls(Tls),
+    /// Cryptography: what is used, where, and how strong it is
+    #[command(subcommand)]
+    Crypto(Crypto),
+    /// Give clients on this machine a post-quantum hop to a node: plain HTTP in, hybrid TLS out
+    #[command(after_help = "\
+Examples:
+  clarence proxy --listen 127.0.0.1:7479 --to https://s3.lu-1.clarence.internal:443 --ca ca.pem
+  AWS_ENDPOINT_URL=http://127.0.0.1:7479 aws s3 ls
+
+It listens on a loopback address only, and refuses a server without hybrid key exchange. What goes through
+is not changed, so signatures stay right.")]
+    Proxy(Proxy),
     /// End the running node cleanly
     #[command(after_help = "Example:\n  clarence stop")]
     Stop,
@@ -132,6 +147,12 @@ pub struct Listen {
     /// The address of S3; port 0 takes a free one [config: s3.listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub s3: Option<SocketAddr>,
+    /// Serve TLS with the local authority's certificates; `up` makes them [config: s3.tls_local_authority]
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub tls: bool,
+    /// TLS clients without hybrid key exchange: allow or refuse [config: s3.tls_classical]
+    #[arg(long, value_name = "WORD", value_parser = clap::builder::PossibleValuesParser::new(tls::Classical::WORDS))]
+    pub tls_classical: Option<String>,
     /// Certificate chain, PEM [config: s3.tls_cert]
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -314,6 +335,62 @@ pub enum Config {
     },
 }
 
+/// `clarence tls`
+#[derive(Subcommand, Debug)]
+pub enum Tls {
+    /// Make the local authority and a certificate for this node's names, under ML-DSA-65 and ECDSA P-256
+    #[command(
+        after_help = "Examples:\n  clarence tls init\n  clarence tls init --name s3.example.lu --name 10.1.2.3\n\nClients are given DIR/tls/ca.pem. The files DIR/tls/authority-*.pem may be taken away to a safe place."
+    )]
+    Init {
+        /// A further name or address; may be given several times
+        #[arg(long = "name", value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Give out new certificates; a running node takes them by itself
+    #[command(
+        after_help = "Examples:\n  clarence tls renew\n  clarence tls renew --authority /media/usb/tls\n  clarence tls renew --name s3.example.lu    the usual names and this one"
+    )]
+    Renew {
+        /// The usual names and this one, in place of the names of the old certificates; may be given several times
+        #[arg(long = "name", value_name = "NAME")]
+        names: Vec<String>,
+        /// The folder with the authority's files, if they were taken away
+        #[arg(long, value_name = "DIR")]
+        authority: Option<PathBuf>,
+    },
+    /// What there is and until when it is good
+    #[command(after_help = "Example:\n  clarence tls show")]
+    Show,
+}
+
+/// `clarence crypto`
+#[derive(Subcommand, Debug)]
+pub enum Crypto {
+    /// Every key and algorithm: what for, where, how many, how old, how strong
+    #[command(
+        after_help = "Examples:\n  clarence crypto inventory\n  clarence crypto inventory --json | jq .data.classical_only"
+    )]
+    Inventory,
+}
+
+/// `clarence proxy`
+#[derive(Args, Debug, Clone)]
+pub struct Proxy {
+    /// The loopback address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7479")]
+    pub listen: SocketAddr,
+    /// The node
+    #[arg(long, value_name = "https://HOST[:PORT]")]
+    pub to: crate::proxy::Target,
+    /// The certificates of the authorities to trust, PEM: the node's DIR/tls/ca.pem
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// Most connections at once; others wait
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub connections: u32,
+}
+
 /// `clarence completions`
 #[derive(Args, Debug, Clone)]
 pub struct Completions {
@@ -345,6 +422,11 @@ impl Verb {
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",
             Self::Config(Config::Show { .. }) => "config.show",
+            Self::Tls(Tls::Init { .. }) => "tls.init",
+            Self::Tls(Tls::Renew { .. }) => "tls.renew",
+            Self::Tls(Tls::Show) => "tls.show",
+            Self::Crypto(Crypto::Inventory) => "crypto.inventory",
+            Self::Proxy(_) => "proxy",
             Self::Stop => "stop",
             Self::Completions(_) => "completions",
             Self::Version => "version",

@@ -11,6 +11,7 @@ mod joint;
 mod logging;
 mod node;
 mod process;
+mod proxy;
 mod show;
 mod talk;
 mod verbs;

@@ -7,8 +7,9 @@ use crate::talk::Talk;
 use charter::{Charter, ShareFile};
 use host::Host;
 use serde_json::Value;
-use site::config::SitePolicy;
+use site::config::{Certificates, Classical, SitePolicy};
 use site::control::{CallError, Request, call};
+use site::inventory::Inventory;
 use site::{AcceptLossError, FoundError, FoundReport, Layout, LossReport, NodeConfig, RunError};
 use std::future::Future;
 use std::path::PathBuf;
@@ -33,9 +34,15 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
         settings.optional("s3.tls_cert"),
         settings.optional("s3.tls_key"),
     ) {
-        (Some(chain), Some(key)) => Some((PathBuf::from(chain), PathBuf::from(key))),
-        _ => None,
+        (Some(chain), Some(key)) => Some(Certificates::Files {
+            chain: PathBuf::from(chain),
+            key: PathBuf::from(key),
+        }),
+        _ => settings
+            .flag("s3.tls_local_authority")
+            .then_some(Certificates::LocalAuthority),
     };
+    config.tls_classical = Classical::parse(settings.text("s3.tls_classical")).unwrap_or_default();
     config.allow_plain_beyond_loopback = settings.flag("s3.allow_plain_http_beyond_loopback");
     config.site_policy = match settings.text("writes.while_a_site_is_away") {
         "strict" => SitePolicy::Strict,
@@ -92,6 +99,27 @@ pub async fn ask(settings: &Settings, talk: &Talk, request: Request) -> Result<V
     .await;
     progress.end();
     Ok(answer?)
+}
+
+/// Every use of cryptography: by the running node, or from the files if none runs.
+pub async fn inventory(settings: &Settings, talk: &Talk) -> Result<Value, Failure> {
+    match ask(settings, talk, Request::CryptoInventory).await {
+        Err(failure) if failure.kind == "not-running" => {
+            Ok(Inventory::of_files(&config(settings)?).to_json())
+        }
+        answered => answered,
+    }
+}
+
+/// The names that a certificate of this node is for.
+pub fn certificate_names(settings: &Settings, more: &[String]) -> Result<Vec<String>, Failure> {
+    let mut names = site::certificate_names(&config(settings)?);
+    for name in more {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    Ok(names)
 }
 
 /// Lets a site that is behind serve alone. Only on a node that does not run.

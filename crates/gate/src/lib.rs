@@ -30,9 +30,9 @@ mod verb;
 mod verbs;
 mod watch;
 
+pub use crate::tls::{Tls, TlsError};
 pub use backend::{Backend, Identified, ObjectHead, Refusal};
 pub use config::{Config, TRACING_DIRECTIVE};
 pub use ops::{Ops, Readiness, Seen};
 pub use serve::serve;
-pub use tls::{Tls, TlsError};
 pub use verbs::IMPLEMENTED;

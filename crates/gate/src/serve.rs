@@ -117,11 +117,14 @@ impl Connection {
         let Some(tls) = self.config.tls.clone() else {
             return self.speak(stream).await;
         };
-        let handshake = tls.acceptor().accept(stream);
+        let handshake = tls.accept(stream);
         match tokio::time::timeout(self.config.head_timeout, handshake).await {
             Ok(Ok(stream)) => self.speak(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!("a TLS handshake took too long"),
+            Err(_) => {
+                tls.count_slow();
+                tracing::debug!("a TLS handshake took too long");
+            }
         }
     }
 

@@ -1,61 +1,78 @@
-//! TLS 1.3 and 1.2 with a certificate from PEM files, the hybrid X25519MLKEM768 key exchange first, so that
-//! what is recorded today cannot be opened by a quantum computer later.
+//! TLS at the door: the handshake of one connection. Which group, cipher and certificate a client gets is
+//! decided in the room `tls`; here the first message is read, the handshake is done and counted.
 
+use std::io;
 use std::sync::Arc;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs::{default_provider, kx_group};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{Error as RustlsError, ServerConfig};
+use tls::{Classical, Handshakes, Identity, KeyExchange, Refused, Server};
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Why certificate and key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The certificate file holds no certificate that can be read.
-    #[error(
-        "the TLS certificate file holds no PEM certificate that can be read; put the whole chain in it"
-    )]
-    Certificate,
-    /// The key file holds no private key that can be read.
-    #[error("the TLS key file holds no PEM private key that can be read (PKCS#8, PKCS#1 or SEC1)")]
-    Key,
-    /// They do not fit together or are not supported.
-    #[error("the TLS certificate and key cannot be used: {0}")]
-    Unfit(#[from] RustlsError),
-}
+pub use tls::IdentityError as TlsError;
 
-/// Certificate and key, ready for use.
+/// Certificates and keys, ready for use. Clones share their counters.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<Server>);
 
 impl Tls {
-    /// Reads a certificate chain and its private key, both PEM.
-    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<_, _>>()
-            .map_err(|_| TlsError::Certificate)?;
-        if chain.is_empty() {
-            return Err(TlsError::Certificate);
-        }
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
-        let mut provider = default_provider();
-        provider.kx_groups = vec![
-            kx_group::X25519MLKEM768,
-            kx_group::X25519,
-            kx_group::SECP256R1,
-            kx_group::SECP384R1,
-        ];
-        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&[&TLS13, &TLS12])?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    /// Serves with the first of these identities whose signatures a client verifies.
+    pub fn new(identities: &[Identity], classical: Classical) -> Result<Self, TlsError> {
+        Server::new(identities, classical).map(|server| Self(Arc::new(server)))
     }
 
-    pub(crate) const fn acceptor(&self) -> &TlsAcceptor {
+    /// Reads a certificate chain and its private key, both PEM. Clients without hybrid key exchange are
+    /// served.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        Self::new(&[Identity::from_pem(chain, key)?], Classical::Allow)
+    }
+
+    /// The serving side: counters, certificates, exchange of certificates.
+    #[must_use]
+    pub fn server(&self) -> &Server {
         &self.0
+    }
+
+    /// Does the handshake. The caller sets the deadline, and calls [`Self::count_slow`] when it has passed.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        match self.shake_hands(stream).await {
+            Ok(stream) => {
+                let (_, session) = stream.get_ref();
+                let group = session.negotiated_key_exchange_group().map(|g| g.name());
+                self.counts()
+                    .count(session.protocol_version(), KeyExchange::of(group));
+                Ok(stream)
+            }
+            Err(error) => {
+                let strict = self.0.classical() == Classical::Refuse;
+                let why = Refused::of(&error, strict);
+                let count = self.counts().count_refused(why);
+                // At each doubling, so that an operator sees it and nobody can fill the log with it.
+                if why == Refused::Classical && count.is_power_of_two() {
+                    tracing::warn!(
+                        count,
+                        "a TLS client without hybrid key exchange was refused; a newer client, or `clarence proxy` beside it, is served; s3.tls_classical = \"allow\" lets it in"
+                    );
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn shake_hands(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let first = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let config = self.0.config_for(&first.client_hello());
+        first.into_stream(config).await
+    }
+
+    /// Counts a handshake that was given up.
+    pub(crate) fn count_slow(&self) {
+        self.counts().count_refused(Refused::Slow);
+    }
+
+    fn counts(&self) -> &Handshakes {
+        self.0.handshakes()
     }
 }
 

@@ -20,6 +20,8 @@ pub const SALT_BYTES: usize = 16;
 const UNKNOWN_MAX: usize = 256;
 
 const SALT_LABEL: &[u8] = b"clarence/v1/ledger/salts";
+/// What the salts of fields are derived with.
+pub(crate) const MAC: hmac::Algorithm = hmac::HMAC_SHA512;
 const COMMITMENT_LABEL: &[u8] = b"clarence/v1/ledger/commitment";
 const FIELD_LABEL: u8 = 0xf1;
 
@@ -302,7 +304,7 @@ fields! {
 /// The salts of `count` fields, one after the other: HKDF-Expand with SHA-512 (RFC 5869 section 2.3) under
 /// the entry key. Written out because the library's own call can fail and a commitment must not.
 fn salts(entry_key: &[u8; 32], count: usize) -> Zeroizing<Vec<u8>> {
-    let key = hmac::Key::new(hmac::HMAC_SHA512, entry_key);
+    let key = hmac::Key::new(MAC, entry_key);
     let wanted = count * SALT_BYTES;
     let mut salts = Zeroizing::new(Vec::with_capacity(wanted.next_multiple_of(64)));
     let mut block: Option<hmac::Tag> = None;

@@ -13,6 +13,7 @@ pub mod disclose;
 pub mod entry;
 pub mod fields;
 pub mod folder;
+pub mod inventory;
 pub mod keys;
 pub mod kind;
 pub mod note;

@@ -5,8 +5,8 @@
 //! that a frame number is sealed once: the sealer counts up and cannot be copied or wound back.
 
 use crate::key::Key;
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Prk};
+use aws_lc_rs::aead::{self, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{self, HKDF_SHA512, KeyType, Prk};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
@@ -16,6 +16,13 @@ pub(crate) const TAG_BYTES: usize = 16;
 pub(crate) const SALT_BYTES: usize = 24;
 /// The part of a header that commits to key, salt and context.
 pub(crate) const COMMITMENT_BYTES: usize = 32;
+
+/// The cipher of frames.
+pub(crate) const AEAD: &aead::Algorithm = &AES_256_GCM;
+/// How keys are derived.
+pub(crate) const KDF: hkdf::Algorithm = HKDF_SHA512;
+/// How names are hashed.
+pub(crate) const MAC: hmac::Algorithm = hmac::HMAC_SHA512;
 
 const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 const NONCE_BYTES: usize = 12;
@@ -43,7 +50,7 @@ impl KeyType for Length {
 #[allow(clippy::expect_used)] // both calls fail only for an output longer than 16,320 bytes
 pub(crate) fn expand<const L: usize>(key: &Key, info: &[&[u8]]) -> Zeroizing<[u8; L]> {
     const { assert!(L <= 255 * 64) };
-    let prk = Prk::new_less_safe(HKDF_SHA512, key.bytes());
+    let prk = Prk::new_less_safe(KDF, key.bytes());
     let mut out = Zeroizing::new([0; L]);
     prk.expand(info, Length(L))
         .and_then(|okm| okm.fill(&mut *out))
@@ -53,7 +60,7 @@ pub(crate) fn expand<const L: usize>(key: &Key, info: &[&[u8]]) -> Zeroizing<[u8
 
 /// HMAC-SHA-512.
 pub(crate) fn hmac_sha512(key: &[u8], message: &[u8]) -> [u8; 64] {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, key), message);
+    let tag = hmac::sign(&hmac::Key::new(MAC, key), message);
     let mut out = [0; 64];
     for (to, from) in out.iter_mut().zip(tag.as_ref()) {
         *to = *from;
@@ -75,7 +82,7 @@ pub(crate) fn derive(
     base_nonce.copy_from_slice(nonce);
     let mut commitment = [0; COMMITMENT_BYTES];
     commitment.copy_from_slice(commit);
-    let unbound = UnboundKey::new(&AES_256_GCM, frame_key).expect("an AES-256 key has 32 bytes");
+    let unbound = UnboundKey::new(AEAD, frame_key).expect("an AES-256 key has 32 bytes");
     (
         FrameCipher {
             key: LessSafeKey::new(unbound),

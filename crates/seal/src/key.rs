@@ -60,7 +60,11 @@ pub(crate) mod held {
 }
 
 macro_rules! key_types {
-    ($($(#[$doc:meta])* $name:ident)*) => {$(
+    ($($(#[$doc:meta])* $name:ident)*) => {
+    /// The names of the types, for the inventory's test.
+    #[cfg(test)]
+    pub(crate) const KEY_TYPES: &[&str] = &[$(stringify!($name)),*];
+    $(
         $(#[$doc])*
         pub struct $name(Key);
 

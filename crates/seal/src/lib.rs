@@ -11,6 +11,7 @@
 
 mod cipher;
 pub mod cobblestone;
+pub mod inventory;
 pub mod key;
 pub mod object_key;
 pub mod record;

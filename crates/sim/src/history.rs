@@ -5,6 +5,11 @@ use std::fmt::Write as _;
 use store::api::Expected;
 use store::checksum::{BodyHashes, etag_text, multipart_etag};
 
+/// Stands in every body and may stand on no disk.
+pub const MARK: &[u8; 16] = b"MARK-IN-THE-BODY";
+/// A mark stands at the beginning of every so many bytes.
+const MARK_EVERY_BYTES: usize = 4096;
+
 /// A body: which one, and how long. Different bodies have different numbers, so that a read tells which
 /// write it saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +23,8 @@ pub struct Body {
 }
 
 impl Body {
-    /// Its bytes: every eight of them depend on the number and on their place.
+    /// Its bytes: every eight of them depend on the number and on their place, but for [`MARK`], which is
+    /// strewn in to be searched for on the disks.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let word = |n: u64| {
@@ -27,10 +33,16 @@ impl Body {
                 .rotate_left(17)
                 ^ self.number
         };
-        (0u64..)
+        let mut bytes: Vec<u8> = (0u64..)
             .flat_map(|n| word(n).to_le_bytes())
             .take(self.length)
-            .collect()
+            .collect();
+        for piece in bytes.chunks_mut(MARK_EVERY_BYTES) {
+            if let Some(place) = piece.get_mut(..MARK.len()) {
+                place.copy_from_slice(MARK);
+            }
+        }
+        bytes
     }
     /// Its ETag as S3 defines it.
     #[must_use]

@@ -5,14 +5,18 @@
 //! Never here: anything that runs in production. Never real time, real randomness or real files.
 //!
 //! Reading order: [`world`], [`host`](mod@crate::world_host), [`disks`], [`gate`], [`client`], [`history`],
-//! [`check`], [`run`].
+//! [`check`]; then a whole run: [`scene`], [`acts`], [`fate`], [`proof`], [`mod@run`].
 
+pub mod acts;
 pub mod check;
 pub mod client;
 pub mod disks;
+pub mod fate;
 pub mod gate;
 pub mod history;
+pub mod proof;
 pub mod run;
+pub mod scene;
 mod sign;
 pub mod world;
 pub mod world_host;

@@ -3,7 +3,22 @@
 use crate::layout::Layout;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+pub use tls::Classical;
 pub use vault::SitePolicy;
+
+/// Where the certificates come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// A chain and its key, as PEM files, given out by somebody else.
+    Files {
+        /// The chain.
+        chain: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// The local authority in the data folder.
+    LocalAuthority,
+}
 
 /// What a node is told at its start.
 #[derive(Clone, Debug)]
@@ -18,8 +33,10 @@ pub struct NodeConfig {
     pub node: String,
     /// Domains under which a bucket may be the first label of the host name.
     pub base_domains: Vec<String>,
-    /// Certificate chain and key, as PEM files.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    /// What TLS is served with; plain HTTP, if absent.
+    pub tls: Option<Certificates>,
+    /// What happens to TLS clients that know no hybrid key exchange.
+    pub tls_classical: Classical,
     /// The operator said that plain HTTP may leave the loopback address.
     pub allow_plain_beyond_loopback: bool,
     /// What happens to writes in new buckets while a site is away.
@@ -47,6 +64,7 @@ impl NodeConfig {
             node: "node-1".into(),
             base_domains: vec!["s3.lu-1.clarence.internal".into(), "localhost".into()],
             tls: None,
+            tls_classical: Classical::default(),
             allow_plain_beyond_loopback: false,
             site_policy: SitePolicy::Available,
             unsafe_unseal_from_this_machine: false,

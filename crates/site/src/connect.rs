@@ -4,6 +4,7 @@ use crate::control::Failure;
 use crate::node::Node;
 use host::files;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use words::{AccessKeyId, TenantName};
 
 /// What a client needs to connect.
@@ -17,6 +18,10 @@ pub struct Connect {
     pub access_key: String,
     /// The secret half.
     pub secret_key: String,
+    /// The file with the certificates of the authorities that the client has to trust, if it is the local
+    /// authority that it has to trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl Node {
@@ -27,6 +32,7 @@ impl Node {
             region: self.config.region.clone(),
             access_key: access_key.to_string(),
             secret_key: secret.to_owned(),
+            ca_bundle: self.ca_bundle(),
         }
     }
 

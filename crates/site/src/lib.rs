@@ -5,10 +5,12 @@
 //! [`mod@accept_loss`].
 
 pub mod accept_loss;
+mod certificates;
 pub mod config;
 mod connect;
 pub mod control;
 pub mod found;
+pub mod inventory;
 pub mod layout;
 mod loss;
 mod metrics;
@@ -22,6 +24,7 @@ mod unseal;
 mod upkeep;
 
 pub use accept_loss::{AcceptLossError, LossReport, accept_loss};
+pub use certificates::names as certificate_names;
 pub use config::NodeConfig;
 pub use found::{FoundError, FoundReport, found};
 pub use layout::Layout;

@@ -79,7 +79,7 @@ impl Counts {
     }
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
+pub(crate) fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     let _ = writeln!(
         out,
         "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
@@ -136,6 +136,7 @@ impl Ops for Node {
             *self.published.borrow(),
         );
         let _ = self.write_sites(&mut out);
+        let _ = self.write_tls(&mut out);
         let _ = self.counts.write(&mut out);
         out
     }

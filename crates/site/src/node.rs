@@ -1,5 +1,6 @@
 //! The running node: opened, perhaps unsealed, serving until it is told to stop.
 
+use crate::certificates;
 use crate::config::NodeConfig;
 use crate::control;
 use crate::metrics::Counts;
@@ -12,7 +13,6 @@ use host::{Host, files};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -64,6 +64,7 @@ pub struct Node {
     pub(crate) opened_now: Notify,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
+    pub(crate) tls: Option<gate::Tls>,
     pub(crate) stop: watch::Sender<bool>,
     /// Only one heal or scrub runs at a time.
     pub(crate) healing: Mutex<()>,
@@ -104,17 +105,14 @@ pub async fn run(
         opened_now: Notify::new(),
         endpoint: format!(
             "{}://{address}",
-            if config.tls.is_some() {
-                "https"
-            } else {
-                "http"
-            }
+            if gate.tls.is_some() { "https" } else { "http" }
         ),
         counts: Counts::default(),
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
+        tls: gate.tls.clone(),
         config,
         host,
         opened,
@@ -128,22 +126,8 @@ fn gate_config(config: &NodeConfig, host: &Host) -> Result<gate::Config, RunErro
     let mut gate = gate::Config::new(host.clone());
     gate.region.clone_from(&config.region);
     gate.domains.clone_from(&config.base_domains);
-    if let Some((certificates, key)) = &config.tls {
-        gate.tls = Some(load_tls(certificates, key)?);
-    }
+    gate.tls = certificates::load(config)?;
     Ok(gate)
-}
-
-fn load_tls(certificates: &Path, key: &Path) -> Result<gate::Tls, RunError> {
-    let read = |path: &Path| match files::read(path, 1024 * 1024) {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(RunError::Tls(format!("{} is not there", path.display()))),
-        Err(error) => Err(RunError::Tls(format!(
-            "{} could not be read: {error}",
-            path.display()
-        ))),
-    };
-    gate::Tls::from_pem(&read(certificates)?, &read(key)?).map_err(|e| RunError::Tls(e.to_string()))
 }
 
 impl Node {

@@ -82,6 +82,7 @@ impl Node {
             }
             Request::Scrub => self.scrub(progress).await,
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
+            Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);
                 Ok(json!({ "stopping": true }))
@@ -167,6 +168,7 @@ impl Node {
             "tenant_id": key.tenant.to_string(),
             "endpoint": connect.endpoint,
             "region": connect.region,
+            "ca_bundle": connect.ca_bundle,
             "access_key": connect.access_key,
             "secret_key": connect.secret_key,
             "expires_unix_ms": expires.map(|t| t.0),

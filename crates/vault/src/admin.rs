@@ -16,6 +16,10 @@ use zeroize::Zeroizing;
 /// Most tenants of one cloud.
 const TENANTS_MAX: usize = 10_000;
 
+/// Characters of an S3 secret, and the bits that are drawn for them.
+const SECRET_CHARACTERS: usize = 40;
+pub(crate) const SECRET_BITS: u16 = SECRET_CHARACTERS as u16 * MIXED.len().ilog2() as u16;
+
 /// A tenant as operators see it.
 #[derive(Clone, Debug)]
 pub struct TenantInfo {
@@ -159,7 +163,7 @@ impl Vault {
         let tenant = self.tenant(&secrets, info.id).await?;
         let id = AccessKeyId::parse(&format!("CLR{}", text::<17>(self.host.random(), UPPER)))
             .map_err(|e| VaultError::Limit(e.to_string()))?;
-        let secret = Zeroizing::new(text::<40>(self.host.random(), MIXED));
+        let secret = Zeroizing::new(text::<SECRET_CHARACTERS>(self.host.random(), MIXED));
         let row = AccessKeyRow {
             tenant: tenant.id,
             created: self.host.now(),

@@ -12,6 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("seal", &["words", "ledger"]),
     ("sign", &["words", "host"]),
     ("charter", &["words", "host", "sign"]),
+    ("tls", &["words", "host"]),
     ("authn", &["words"]),
     ("policy", &["words", "authn"]),
     ("epoch", &["words", "host"]),
@@ -35,17 +36,17 @@ const TABLE: &[(&str, &[&str])] = &[
             "names", "vault",
         ],
     ),
-    ("gate", &["words", "host", "authn", "store", "vault"]),
+    ("gate", &["words", "host", "tls", "authn", "store", "vault"]),
     (
         "site",
         &[
-            "words", "host", "seal", "ledger", "charter", "authn", "policy", "epoch", "catalog",
-            "chunks", "mirror", "names", "vault", "store", "gate",
+            "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
+            "catalog", "chunks", "mirror", "names", "vault", "store", "gate",
         ],
     ),
     (
         "clarence",
-        &["words", "host", "sign", "charter", "ledger", "site"],
+        &["words", "host", "sign", "tls", "charter", "ledger", "site"],
     ),
     (
         "sim",
@@ -63,6 +64,9 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["policy"]),
     ("s3s", &["gate"]),
     ("vsss-rs", &["charter"]),
+    ("rcgen", &["tls"]),
+    ("rustls", &["tls"]),
+    ("tokio-rustls", &["gate", "clarence"]),
     ("hyper", &["gate", "site", "clarence"]),
     ("anyhow", &["clarence"]),
 ];

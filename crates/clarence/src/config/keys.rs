@@ -73,6 +73,18 @@ pub const KEYS: &[Key] = &[
         Text("s3.lu-1.clarence.internal,localhost"),
         "domains under which a bucket may be the first label of the host name",
     ),
+    Key::new(
+        "s3.tls_local_authority",
+        Kind::Flag,
+        Text("false"),
+        "serve TLS with the certificates of the local authority, which `clarence tls init` makes",
+    ),
+    Key::new(
+        "s3.tls_classical",
+        Kind::Choice(tls::Classical::WORDS),
+        Text("allow"),
+        "TLS clients without hybrid post-quantum key exchange: serve and count them, or refuse them",
+    ),
     Key::new("s3.tls_cert", Kind::Path, Unset, "certificate chain, PEM"),
     Key::new(
         "s3.tls_key",

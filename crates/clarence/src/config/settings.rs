@@ -94,15 +94,27 @@ impl Settings {
                 why: why.to_owned(),
             })
         };
-        let tls = self.optional("s3.tls_cert").is_some();
-        if tls != self.optional("s3.tls_key").is_some() {
+        let files = self.optional("s3.tls_cert").is_some();
+        if files != self.optional("s3.tls_key").is_some() {
             return refuse("s3.tls_cert and s3.tls_key go together: set both or none");
+        }
+        let local = self.flag("s3.tls_local_authority");
+        if files && local {
+            return refuse(
+                "s3.tls_local_authority and s3.tls_cert exclude each other: certificates come from the local authority or from files",
+            );
+        }
+        let tls = files || local;
+        if !tls && self.text("s3.tls_classical") == tls::Classical::Refuse.word() {
+            return refuse(
+                "s3.tls_classical = \"refuse\" asks for TLS, and there is none: set s3.tls_local_authority, or s3.tls_cert and s3.tls_key",
+            );
         }
         let listen = self.listen()?;
         if !tls && !listen.ip().is_loopback() && !self.flag("s3.allow_plain_http_beyond_loopback") {
             return Err(ConfigError::Together {
                 why: format!(
-                    "s3.listen is {listen}, which other machines reach, and there is no TLS certificate; set s3.tls_cert and s3.tls_key, or s3.allow_plain_http_beyond_loopback if something in front of this node ends TLS"
+                    "s3.listen is {listen}, which other machines reach, and there is no TLS certificate; set s3.tls_local_authority, or s3.tls_cert and s3.tls_key, or s3.allow_plain_http_beyond_loopback if something in front of this node ends TLS"
                 ),
             });
         }
@@ -190,6 +202,12 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_refused() {
         assert!(settings(&[("s3.tls_cert", text("c"))]).check().is_err());
+        let refusing = ("s3.tls_classical", text("refuse"));
+        assert!(settings(std::slice::from_ref(&refusing)).check().is_err());
+        let local = ("s3.tls_local_authority", Value::Flag(true));
+        settings(&[local.clone(), refusing]).check().unwrap();
+        let both = [local, ("s3.tls_cert", text("c")), ("s3.tls_key", text("k"))];
+        assert!(settings(&both).check().is_err());
         assert!(settings(&[("sites.b", text("site-a"))]).check().is_err());
         assert!(settings(&[("node.name", Value::Unset)]).check().is_err());
     }

@@ -12,6 +12,8 @@ use serde_json::json;
 use site::Layout;
 use site::control::Request;
 use std::path::Path;
+use tls::Folder;
+use tls::folder::RENEW_DAYS;
 use words::SiteId;
 
 const SPACE_LOW_BYTES: u64 = 5 << 30;
@@ -78,6 +80,7 @@ pub async fn doctor(everywhere: &Everywhere, talk: Talk) -> Outcome {
             configuration(&settings, &mut checks);
             let layout = node::layout(&settings);
             data_folder(&layout, &mut checks);
+            certificates(&settings, &mut checks);
             sites(&layout, &mut checks);
             parents(&settings, &layout, &mut checks);
             running(&settings, talk, &mut checks).await;
@@ -208,6 +211,50 @@ fn data_folder(layout: &Layout, checks: &mut Checks) {
     }
     if files::stat(&layout.connect()).is_ok_and(|found| found.is_some()) {
         private("connect.json", &layout.connect(), checks);
+    }
+}
+
+/// Certificates must not end unseen, and the authority should not lie where the node does.
+fn certificates(settings: &Settings, checks: &mut Checks) {
+    if !settings.flag("s3.tls_local_authority") {
+        return;
+    }
+    let folder = Folder::in_data(&settings.places.data);
+    match folder.list() {
+        Err(error) => checks.bad(
+            "TLS",
+            error.to_string(),
+            "a node with s3.tls_local_authority does not start without it",
+        ),
+        Ok(listed) => {
+            let now = Host::real().now();
+            let days = listed.iter().map(|one| one.facts.days_left(now)).min();
+            let found = format!("certificates are good for {} days", days.unwrap_or(0));
+            match days {
+                Some(days) if days < 0 => {
+                    checks.bad("TLS", "a certificate has ended", "`clarence tls renew`");
+                }
+                Some(days) if days < RENEW_DAYS => {
+                    checks.warn("TLS", found, "`clarence tls renew`");
+                }
+                _ => checks.ok("TLS", found),
+            }
+        }
+    }
+    for path in folder.authority_files() {
+        if files::stat(&path).is_ok_and(|found| found.is_some()) {
+            private("TLS authority", &path, checks);
+        }
+    }
+    let listen = settings.listen().ok();
+    if listen.is_some_and(|listen| !listen.ip().is_loopback())
+        && settings.text("s3.tls_classical") == tls::Classical::Allow.word()
+    {
+        checks.warn(
+            "TLS key exchange",
+            "clients without hybrid key exchange are served; what they send can be recorded and opened by a quantum computer later",
+            "watch clarence_tls_handshakes_total; when class=\"classical\" stays at 0, set s3.tls_classical = \"refuse\"",
+        );
     }
 }
 

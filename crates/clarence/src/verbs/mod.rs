@@ -2,18 +2,21 @@
 
 mod accept_loss;
 mod configuration;
+mod crypto;
 mod doctor;
 mod found;
 mod keys;
 mod ledger;
 mod machine;
+mod proxy;
 mod serve;
 mod shares;
 mod sites;
 mod status;
+pub mod tls;
 mod verify;
 
-use crate::args::{Cli, Config, Everywhere, Ledger, Verb};
+use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
 use crate::config::{Places, Settings};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
@@ -32,6 +35,8 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Config(Config::Show { origin }) => {
             configuration::show(&settings(everywhere)?, origin)
         }
+        Verb::Proxy(asked) => proxy::proxy(everywhere, &asked, talk),
+        Verb::Tls(asked) => tls::tls(&settings(everywhere)?, &asked, talk),
         Verb::Doctor => waiting(doctor::doctor(everywhere, talk)),
         Verb::Ledger(Ledger::Verify(asked)) => verify::verify(everywhere, &asked, talk),
         verb => {
@@ -54,6 +59,7 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Scrub => sites::scrub(settings, talk).await,
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
         Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
+        Verb::Crypto(Crypto::Inventory) => crypto::inventory(settings, talk).await,
         Verb::Stop => machine::stop(settings, talk).await,
         _ => Err(Failure::new(
             Exit::Unsupported,

@@ -4,7 +4,7 @@ use crate::args::{Everywhere, Listen, Serve, Up};
 use crate::config::{Flag, Places, Settings, Value, absolute, template};
 use crate::exit::{Answer, Exit, Failure, Outcome};
 use crate::talk::Talk;
-use crate::verbs::found;
+use crate::verbs::{found, tls};
 use crate::{envelope, logging, node, process, show};
 use host::files;
 use serde_json::{Value as Json, json};
@@ -49,6 +49,7 @@ pub fn up(everywhere: &Everywhere, asked: &Up, talk: Talk) -> Outcome {
             }
             false => settings,
         };
+        tls::make_if_missing(&settings, talk)?;
         run(settings, "up", everywhere.json, talk).await
     })
 }
@@ -163,6 +164,7 @@ async fn announce(settings: Settings, kind: &'static str, json: bool, talk: Talk
                 "region": status.get("region"),
                 "sealed": sealed,
                 "connect_file": connect,
+                "ca_bundle": tls::bundle(&settings),
             });
             envelope::print(&envelope::success(kind, &data));
             return;
@@ -213,6 +215,13 @@ fn flags(listen: &Listen) -> Vec<Flag> {
     let mut flags = Vec::new();
     if let Some(address) = listen.s3 {
         flags.push(flag("s3.listen", "--s3", Value::Text(address.to_string())));
+    }
+    if listen.tls {
+        flags.push(flag("s3.tls_local_authority", "--tls", Value::Flag(true)));
+    }
+    if let Some(word) = &listen.tls_classical {
+        let value = Value::Text(word.clone());
+        flags.push(flag("s3.tls_classical", "--tls-classical", value));
     }
     let path = |path: &PathBuf| Value::Text(absolute(path).display().to_string());
     if let Some(chain) = &listen.tls_cert {

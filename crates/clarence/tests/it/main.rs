@@ -15,3 +15,4 @@ mod run;
 mod schema;
 mod settings;
 mod smoke;
+mod tls;

@@ -9,6 +9,7 @@
 mod bad_bodies;
 mod client;
 mod framings;
+mod handshakes;
 mod interop;
 mod limits;
 mod logs;

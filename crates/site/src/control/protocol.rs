@@ -55,6 +55,8 @@ pub enum Request {
         #[serde(default)]
         new_folder: bool,
     },
+    /// Every key, algorithm, age and strength. Needs no key.
+    CryptoInventory,
     /// Ends the node cleanly.
     Stop,
 }

@@ -1,0 +1,65 @@
+//! What of cryptography the key ceremony uses, for `clarence crypto inventory`.
+
+use words::crypto::{CryptoUse, Family, Strength};
+
+/// The uses of this room.
+pub const USES: &[CryptoUse] = &[
+    CryptoUse {
+        name: "root-share",
+        algorithm: "Shamir sharing over GF(256)",
+        family: Family::Sharing,
+        // Below the threshold nothing is learned, however much is computed; what is left to guess is the root.
+        strength: Strength::symmetric(256),
+        purpose: "as many as the charter asks for rebuild the root; fewer tell nothing about it",
+        place: "share.clarence, each with its own party",
+    },
+    CryptoUse {
+        name: "ceremony-derivation",
+        algorithm: "HKDF-SHA-512",
+        family: Family::Symmetric,
+        strength: Strength::symmetric(256),
+        purpose: "makes the root from every party's entropy",
+        place: "only during the ceremony",
+    },
+    CryptoUse {
+        name: "share-digest",
+        algorithm: "SHA-512/256",
+        family: Family::Hash,
+        strength: Strength::HASH_256,
+        purpose: "lays a wrong share at the right party's door",
+        place: "no key",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::USES;
+    use crate::derive::{hkdf_sha512, sha512_256};
+    use crate::shamir::SECRET_BYTES;
+    use aws_lc_rs::{digest, hkdf};
+
+    #[test]
+    fn the_algorithms_are_those_of_the_code() {
+        let of = |name: &str| USES.iter().find(|of| of.name == name).unwrap();
+        let root = of("root-share").strength.classical_bits;
+        assert_eq!(usize::from(root), SECRET_BYTES * 8);
+        assert_eq!(of("share-digest").algorithm, "SHA-512/256");
+        let right = digest::digest(&digest::SHA512_256, b"abc");
+        assert_eq!(sha512_256(&[b"abc"]), right.as_ref());
+        assert_eq!(of("ceremony-derivation").algorithm, "HKDF-SHA-512");
+        struct Length;
+        impl hkdf::KeyType for Length {
+            fn len(&self) -> usize {
+                32
+            }
+        }
+        let (mut ours, mut right) = ([0; 32], [0; 32]);
+        hkdf_sha512(b"salt", b"secret", &[b"info"], &mut ours).unwrap();
+        hkdf::Salt::new(hkdf::HKDF_SHA512, b"salt")
+            .extract(b"secret")
+            .expand(&[b"info"], Length)
+            .and_then(|okm| okm.fill(&mut right))
+            .unwrap();
+        assert_eq!(ours, right);
+    }
+}
