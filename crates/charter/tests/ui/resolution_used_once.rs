@@ -1,5 +1,7 @@
-fn both(one: charter::approval::Resolution) -> [charter::approval::Order; 2] {
-    [one.into(), one.into()]
+use charter::approval::{Order, Resolution};
+
+fn both(one: Resolution) -> [Order; 2] {
+    [Order::from(one), Order::from(one)]
 }
 
 fn main() {}
