@@ -137,7 +137,7 @@ fn every_broken_link_is_named() {
 
     let said = |papers: &[Deed]| Chain::verify(founding(), papers).unwrap_err();
     assert_eq!(
-        said(&[third.clone()]),
+        said(std::slice::from_ref(&third)),
         ChainError::Number { link: 2, found: 3 }
     );
     assert_eq!(
@@ -189,7 +189,7 @@ fn every_broken_link_is_named() {
     );
 
     assert_eq!(
-        Chain::verify(Charter::default(), &[good.clone()]),
+        Chain::verify(Charter::default(), std::slice::from_ref(&good)),
         Err(ChainError::NoKeys)
     );
     assert!(matches!(

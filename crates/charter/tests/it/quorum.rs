@@ -90,7 +90,7 @@ impl Truth {
 }
 
 fn two_of_three(c: bool, l: bool, p: bool) -> bool {
-    (c && l) || (c && p) || (l && p)
+    [c, l, p].into_iter().filter(|given| *given).count() >= 2
 }
 
 fn ctie_and_one(c: bool, l: bool, p: bool) -> bool {
