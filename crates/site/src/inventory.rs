@@ -10,7 +10,7 @@ use crate::open::header_of;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tls::{Algorithm, CertificateFacts, Folder};
+use tls::{CertificateFacts, Folder};
 use vault::{KeyAges, KeyCounts};
 use words::{CryptoUse, SiteId, UnixMillis};
 
@@ -280,6 +280,7 @@ mod tests {
     use super::*;
     use crate::layout::Layout;
     use host::Host;
+    use tls::Algorithm;
 
     #[test]
     fn names_are_unique_and_each_classical_use_has_no_quantum_strength() {
