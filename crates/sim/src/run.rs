@@ -4,9 +4,8 @@
 use crate::acts::Actor;
 use crate::disks::SimError;
 use crate::fate::Fate;
-use crate::history::{Asked, Ended};
 use crate::proof::{self, Head};
-use crate::scene::{Bodies, CLIENTS, LARGE_KEY, Scene};
+use crate::scene::{CLIENTS, Scene};
 use crate::world_host::Dice;
 use aws_lc_rs::digest::{Context, SHA256};
 use catalog::{Commit, Engine, Mutation, Outcome};
@@ -19,7 +18,7 @@ const ROUNDS: u64 = 2;
 const ACTS: usize = 9;
 /// Strokes of fate in one round.
 const STROKES: usize = 5;
-/// Longer than a chunk without an owner is kept, so that the node's sweeping is seen to spare the others.
+/// Longer than what was replaced is kept, so that the next round sweeps it while requests are under way.
 const BETWEEN: std::time::Duration = std::time::Duration::from_secs(2 * 3600);
 
 /// Harm that a run is done on purpose, to see that the checks find it.
@@ -69,9 +68,6 @@ pub fn run(seed: u64, harm: Harm) -> Result<Report, SimError> {
 async fn lived(seed: u64, harm: Harm) -> Result<Report, SimError> {
     let dice = Dice::new(seed, 2);
     let scene = Scene::open(seed, &dice).await?;
-    if scene.large {
-        put_large(&scene).await?;
-    }
     let fate = Fate::new(&scene, Arc::new(Dice::new(seed, 3)));
     let mut heads: Vec<Head> = Vec::new();
     let mut old_rows = Vec::new();
@@ -97,22 +93,6 @@ async fn lived(seed: u64, harm: Harm) -> Result<Report, SimError> {
     do_harm(&scene, harm, old_rows).await?;
     proof::prove(&scene, &heads).await?;
     report(seed, &scene).await
-}
-
-/// One body of two chunks. Its hash is computed by another thread, so nothing else may be under way.
-async fn put_large(scene: &Scene) -> Result<(), SimError> {
-    let (number, bytes) = scene.bodies().make(8 * 1024 * 1024 + 70_001);
-    let living = scene.living();
-    let sent = scene.tick();
-    if let (Some(client), Some(key)) = (scene.clients.first(), scene.keys.get(LARGE_KEY)) {
-        client
-            .put(&living.node, &scene.bucket, key, &bytes)
-            .await
-            .map_err(SimError::of)?;
-    }
-    let value = Bodies::value(number, false);
-    scene.note(0, LARGE_KEY, Asked::Put(value), Ended::Done, sent);
-    Ok(())
 }
 
 async fn do_harm(
