@@ -139,6 +139,12 @@ async fn both_sites_whole(scene: &Scene) -> Result<(), SimError> {
         "scrub: {} copies checked, {} bad, {} repaired",
         report.checked, report.bad, report.repaired
     ));
+    if report.unreachable > 0 || report.unrepairable > 0 {
+        scene.broken(format!(
+            "the scrub could not reach {} copies and not repair {}",
+            report.unreachable, report.unrepairable
+        ));
+    }
     for site in SiteId::BOTH {
         for chunk in &all {
             let found = node.mirror.check(site, chunk).await;

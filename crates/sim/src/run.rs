@@ -89,6 +89,8 @@ async fn lived(seed: u64, harm: Harm) -> Result<Report, SimError> {
     }
     if dice.once_in(2) {
         fate.crash_and_restart().await;
+        // A site that could not be given up before, since too few parents answered, may be given up now.
+        fate.calm().await;
     }
     do_harm(&scene, harm, old_rows).await?;
     proof::prove(&scene, &heads).await?;

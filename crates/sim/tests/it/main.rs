@@ -73,6 +73,15 @@ fn whatever_befalls_it_nothing_acknowledged_is_lost() {
     assert!(acts as u64 > 40 * count && entries > 60 * count);
 }
 
+/// Too few parents answer when a site is to be given up, one of them takes the record all the same, and the
+/// node that starts next goes by it: the site is behind, though the node before it never said so.
+#[test]
+fn seeds_762_and_1524() {
+    for seed in [762, 1524] {
+        run_all(seed, 1);
+    }
+}
+
 #[test]
 fn one_seed_by_hand() {
     let Some(seed) = std::env::var("CLARENCE_SIM_SEED").ok() else {
