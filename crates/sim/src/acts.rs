@@ -1,4 +1,5 @@
 //! What clients do, one act after another, and what they write down of it.
+#![allow(clippy::large_futures)] // a handful of clients on one thread; nothing here is hot
 
 use crate::client::{body, collect, put_asked};
 use crate::history::{Asked, Ended};

@@ -7,6 +7,8 @@ use crate::history::{Act, Asked, Body, Ended, History, Value};
 use crate::world::{Node, Setup, World};
 use crate::world_host::Dice;
 use catalog::{Engine, KeyRange, Order};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use ledger::Kind;
 use names::Tuning;
 use std::cell::{Ref, RefCell, RefMut};
@@ -50,18 +52,21 @@ impl Living {
     }
     /// Does some work of a client or of the node itself. `None` if the node crashes before it is done, or
     /// if it takes longer than `patience`: then the work is dropped where it stands.
-    pub async fn until_over<T>(
-        &self,
+    pub fn until_over<'l, T: 'l>(
+        &'l self,
         patience: Duration,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
+        work: impl Future<Output = T> + 'l,
+    ) -> LocalBoxFuture<'l, Option<T>> {
         let mut over = self.over.subscribe();
-        tokio::select! {
-            biased;
-            done = work => Some(done),
-            _ = over.wait_for(|over| *over) => None,
-            () = tokio::time::sleep(patience) => None,
+        async move {
+            tokio::select! {
+                biased;
+                done = work => Some(done),
+                _ = over.wait_for(|over| *over) => None,
+                () = tokio::time::sleep(patience) => None,
+            }
         }
+        .boxed_local()
     }
 }
 

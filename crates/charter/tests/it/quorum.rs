@@ -167,7 +167,7 @@ fn no_answer_of_the_matrix_is_wrong() {
 }
 
 /// The approvals that a subset of the parties can give: as many persons of each as the class could want.
-fn signers<'h>(house: &'h House, there: [bool; 3], patron: bool) -> Vec<&'h KeyFile> {
+fn signers(house: &House, there: [bool; 3], patron: bool) -> Vec<&KeyFile> {
     let mut keys = Vec::new();
     for (name, _) in PARTIES.iter().zip(there).filter(|(_, there)| *there) {
         keys.extend(["ben", "claire"].map(|person| house.key(person, name)));
