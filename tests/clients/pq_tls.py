@@ -191,9 +191,9 @@ def allowed(cloud):
     code, said = s_client(cloud.port, authorities)
     assert code == 0 and "Verify return code: 0 (ok)" in said, said
     client = s3(credential, credential["endpoint"], authorities)
-    client.create_bucket(Bucket="pq", CreateBucketConfiguration={"LocationConstraint": credential["region"]})
-    client.put_object(Bucket="pq", Key="direct", Body=b"x" * 100_000)
-    assert client.get_object(Bucket="pq", Key="direct")["Body"].read() == b"x" * 100_000
+    client.create_bucket(Bucket="pq-tls", CreateBucketConfiguration={"LocationConstraint": credential["region"]})
+    client.put_object(Bucket="pq-tls", Key="direct", Body=b"x" * 100_000)
+    assert client.get_object(Bucket="pq-tls", Key="direct")["Body"].read() == b"x" * 100_000
     shown("openssl s_client and boto3 trust ca.pem as it is")
     cloud.stop()
     return credential, authorities
@@ -226,23 +226,23 @@ def through_the_proxy(cloud, credential, authorities):
         assert data["key_exchange"] == HYBRID, data
         client = s3(credential, endpoint)
         body = os.urandom(20_000_000)
-        client.upload_fileobj(io.BytesIO(body), "pq", "multipart")
-        assert client.get_object(Bucket="pq", Key="multipart")["Body"].read() == body
-        part = client.get_object(Bucket="pq", Key="multipart", Range="bytes=9999990-10000010")["Body"].read()
+        client.upload_fileobj(io.BytesIO(body), "pq-tls", "multipart")
+        assert client.get_object(Bucket="pq-tls", Key="multipart")["Body"].read() == body
+        part = client.get_object(Bucket="pq-tls", Key="multipart", Range="bytes=9999990-10000010")["Body"].read()
         assert part == body[9_999_990:10_000_011]
-        link = client.generate_presigned_url("get_object", Params={"Bucket": "pq", "Key": "multipart"}, ExpiresIn=60)
+        link = client.generate_presigned_url("get_object", Params={"Bucket": "pq-tls", "Key": "multipart"}, ExpiresIn=60)
         with urllib.request.urlopen(link) as answer:
             assert hashlib.sha256(answer.read()).digest() == hashlib.sha256(body).digest()
         try:
-            client.get_object(Bucket="pq", Key="nowhere")
+            client.get_object(Bucket="pq-tls", Key="nowhere")
             raise AssertionError("a key that is not there was read")
         except ClientError as error:
             assert error.response["Error"]["Code"] == "NoSuchKey"
 
         def one(number):
             own = s3(credential, endpoint)
-            own.put_object(Bucket="pq", Key=f"many/{number}", Body=str(number).encode() * 1000)
-            return own.get_object(Bucket="pq", Key=f"many/{number}")["Body"].read() == str(number).encode() * 1000
+            own.put_object(Bucket="pq-tls", Key=f"many/{number}", Body=str(number).encode() * 1000)
+            return own.get_object(Bucket="pq-tls", Key=f"many/{number}")["Body"].read() == str(number).encode() * 1000
 
         # More clients than connections: the others wait for one, nobody is refused.
         with ThreadPoolExecutor(24) as pool:
@@ -287,7 +287,7 @@ def message_over(to, authorities, credential):
     with proxy(to, authorities) as (endpoint, data):
         assert data["key_exchange"] is None, data
         try:
-            s3(credential, endpoint).put_object(Bucket="pq", Key="lost", Body=b"secret" * 100_000)
+            s3(credential, endpoint).put_object(Bucket="pq-tls", Key="lost", Body=b"secret" * 100_000)
         except ClientError as error:
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 502
             assert error.response["Error"]["Code"] == "BadGateway"
