@@ -20,6 +20,7 @@ mod shared;
 mod site;
 mod site_thread;
 mod status;
+mod tail;
 mod writer;
 
 pub use error::{HealError, OpenError, SiteError};

@@ -8,6 +8,7 @@
 use super::error::SiteError;
 use super::folder::CatalogFolder;
 use super::options::Options;
+use super::tail;
 use crate::engine::{KeyRange, Order, Row};
 use crate::plan::{LEDGER_TAG, RESERVED_TAG};
 use crate::record::row;
@@ -90,6 +91,10 @@ impl SiteDb {
         options: &Options,
     ) -> Result<Self, fjall::Error> {
         let path = folder.database(generation);
+        let cut = tail::cut_torn_batch(&path)?;
+        if cut > 0 {
+            tracing::warn!(%site, bytes = cut, "a batch that a power cut left half-written was cut off the catalog's log");
+        }
         let db = Database::builder(&path)
             .cache_size(options.cache_bytes)
             .journal_compression(CompressionType::None)
