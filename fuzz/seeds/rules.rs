@@ -9,6 +9,8 @@ use ledger::{Fields, Kind, Leaf, LogKeys};
 use seal::record::table_bytes;
 use seal::{BucketKey, Kek, NewRecord, ObjectKey, ObjectPlace, ObjectRecord, Segment};
 use std::io;
+use tls::Algorithm;
+use tls::authority::Authority;
 use words::{BucketId, SiteId, TenantId, UnixMillis, VersionId};
 
 pub fn write(seeds: &Seeds) -> io::Result<()> {
@@ -16,6 +18,7 @@ pub fn write(seeds: &Seeds) -> io::Result<()> {
     requests(seeds)?;
     bodies(seeds)?;
     charters(seeds)?;
+    papers(seeds)?;
     ledgers(seeds)?;
     sealed(seeds)?;
     let epoch = include_str!("../../crates/epoch/src/record/epoch_record.golden");
@@ -167,6 +170,91 @@ fn charters(seeds: &Seeds) -> io::Result<()> {
         "transcript-damaged",
         &[&[3, 0, 0, 90, 2]],
     )
+}
+
+fn papers(seeds: &Seeds) -> io::Result<()> {
+    let golden = |text: &'static str| text.as_bytes();
+    for (kind, name, text) in [
+        (
+            0_u8,
+            "secret-key",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/secret-key-format-1.key"
+            )),
+        ),
+        (
+            1,
+            "public-key",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/public-key-format-1.pub"
+            )),
+        ),
+        (
+            2,
+            "card",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/card-format-1.card"
+            )),
+        ),
+        (
+            3,
+            "request",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/request-format-1.request"
+            )),
+        ),
+        (
+            4,
+            "approval",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/approval-format-1.approval"
+            )),
+        ),
+        (
+            4,
+            "veto",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/veto-format-1.veto"
+            )),
+        ),
+        (
+            5,
+            "order",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/order-format-1.order"
+            )),
+        ),
+        (
+            6,
+            "deed",
+            golden(include_str!(
+                "../../crates/charter/tests/it/golden/charter-format-2.toml"
+            )),
+        ),
+        (7, "formula-and", b"ctie AND (luxconnect OR proximus)"),
+        (7, "formula-of", b"2 OF (ctie OR a, luxconnect, 2, b AND c)"),
+    ] {
+        seeds.put("charter_documents", name, &[&[kind], text])?;
+    }
+    let signed = include_bytes!("../../crates/charter/tests/it/golden/charter-format-2.toml");
+    let founding = include_bytes!("../../crates/charter/tests/it/golden/charter-format-1.toml");
+    seeds.put("charter_toml", "signed", &[signed])?;
+    seeds.put("charter_toml", "golden", &[founding])?;
+
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let host = host::Host::real();
+    let authority = Authority::generate(Algorithm::EcdsaP256, &host).map_err(io::Error::other)?;
+    let issued = authority.issue(&names, &host).map_err(io::Error::other)?;
+    seeds.put("tls_facts", "certificate", &[&[0], issued.certificate()])?;
+    let times = [0, 0, 0, 0, 0x6a, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let named: [&[u8]; 5] = [
+        &[1],
+        &times,
+        &[1, 3, 0, 0, 4],
+        b"name",
+        &[1, 10, 0, 0, 1, 3],
+    ];
+    seeds.put("tls_facts", "made", &named)
 }
 
 fn ledgers(seeds: &Seeds) -> io::Result<()> {

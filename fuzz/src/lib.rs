@@ -1,8 +1,9 @@
-//! What the fuzz targets share: taking an input apart, damaging bytes, the check of canonical form, and a
-//! signer of requests that has no code in common with the room it is held against.
+//! What the fuzz targets share: taking an input apart, damaging bytes, the check of canonical form, a
+//! signer of requests and a calendar that have no code in common with the rooms they are held against.
 //!
 //! Never here: anything that a target checks. Each file in `fuzz_targets/` says what it holds to be true.
 
+pub mod calendar;
 pub mod signer;
 
 use std::fmt::{Debug, Display};

@@ -20,7 +20,7 @@ REFUSED = """openat2 open_by_handle_at close_range sync syncfs msync copy_file_r
     quotactl swapon acct""".split()
 
 LINE = re.compile(rb"(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()")
-RETURNED = re.compile(rb"(-?\d+|0x[0-9a-f]+|\?)(?:<((?:\\x[0-9a-f]{2})*)>)?")
+RETURNED = re.compile(rb"(0x[0-9a-f]+|-?\d+|\?)")
 TOKEN = re.compile(rb"(-?\d+|AT_FDCWD)(?:<((?:\\x[0-9a-f]{2})*)>)?")
 TEXT = re.compile(rb'"([^"]*)"(\.\.\.)?')
 UNFINISHED = b"<unfinished ...>"
@@ -39,7 +39,6 @@ class Call:
     begin: int
     end: int | None = None
     returned: int = -1
-    path: str | None = None  # of the descriptor that was returned
 
     def words(self):
         """The arguments apart. No text has a comma, because strace writes all of it in hexadecimal."""
@@ -119,7 +118,6 @@ def finish(call, rest, number):
         return False if b"ERESTART" in rest[place:] else None
     call.end = number
     call.returned = int(value.group(1), 0)
-    call.path = text(value.group(2)) if value.group(2) is not None else None
     return True
 
 
