@@ -1,5 +1,6 @@
 //! What of cryptography the key ceremony uses, for `clarence crypto inventory`.
 
+use sign::Algorithm;
 use words::crypto::{CryptoUse, Family, Strength};
 
 /// The uses of this room.
@@ -12,6 +13,22 @@ pub const USES: &[CryptoUse] = &[
         strength: Strength::symmetric(256),
         purpose: "as many as the charter asks for rebuild the root; fewer tell nothing about it",
         place: "share.clarence, each with its own party",
+    },
+    CryptoUse {
+        name: "approval-ed25519",
+        algorithm: Algorithm::Ed25519.name(),
+        family: Family::Classical,
+        strength: Strength::CURVE_256,
+        purpose: "signs charters, requests, approvals and vetoes; worth nothing without the ML-DSA-65 signature beside it",
+        place: "the key file of each party and approver, with themselves; public halves in charter and cards",
+    },
+    CryptoUse {
+        name: "approval-ml-dsa-65",
+        algorithm: Algorithm::MlDsa65.name(),
+        family: Family::PostQuantum,
+        strength: Strength::CATEGORY_3,
+        purpose: "signs charters, requests, approvals and vetoes; none counts without it",
+        place: "the key file of each party and approver, with themselves; public halves in charter and cards",
     },
     CryptoUse {
         name: "ceremony-derivation",
