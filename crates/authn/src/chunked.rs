@@ -12,7 +12,7 @@
 //! signature is known, at most `SIGNED_CHUNK_BYTES_MAX`. Never here: the checking of the checksums in
 //! trailers, which belongs to whoever hashes the body.
 
-use crate::chunks::{ChunkMismatch, ChunkSignatures};
+use crate::chunks::{ChunkCheck, ChunkMismatch, ChunkSignatures};
 use crate::error::Answer;
 use crate::request::PayloadHash;
 use aws_lc_rs::digest;
@@ -168,7 +168,7 @@ enum State {
 
 /// Signing of one body, and the chunk that is being held.
 struct Signed {
-    chain: ChunkSignatures,
+    chain: Box<dyn ChunkCheck>,
     trailers_too: bool,
     held: BytesMut,
     hash: digest::Context,
@@ -200,6 +200,17 @@ impl Decoder {
     pub fn new(
         payload: &PayloadHash,
         chunks: Option<ChunkSignatures>,
+        decoded_length: u64,
+        announced: &[&str],
+    ) -> Result<Self, ChunkedError> {
+        let chunks = chunks.map(|chain| -> Box<dyn ChunkCheck> { Box::new(chain) });
+        Self::checked_by(payload, chunks, decoded_length, announced)
+    }
+
+    /// The same, whoever checks the chunks.
+    pub fn checked_by(
+        payload: &PayloadHash,
+        chunks: Option<Box<dyn ChunkCheck>>,
         decoded_length: u64,
         announced: &[&str],
     ) -> Result<Self, ChunkedError> {
@@ -427,7 +438,7 @@ impl Decoder {
                 .trailer_signature
                 .take()
                 .ok_or(ChunkedError::TrailerUnsigned)?;
-            signed.chain.verify_trailer(&self.signed_text, &signature)?;
+            signed.chain.trailer(&self.signed_text, &signature)?;
         }
         self.state = State::Done;
         Ok(())
@@ -451,7 +462,8 @@ impl Signed {
     fn end(&mut self) -> Result<Bytes, ChunkedError> {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.hash.clone().finish().as_ref());
-        self.chain.verify_chunk(&sha256, &self.signature)?;
+        self.chain
+            .chunk(&sha256, self.held.len() as u64, &self.signature)?;
         Ok(self.held.split().freeze())
     }
 }

@@ -13,6 +13,21 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 #[error("a chunk of the body has a signature that does not match; nothing of it was stored")]
 pub struct ChunkMismatch;
 
+/// What checks the chunks and trailers of a body as they come. The door that reads a body need not hold the
+/// key that checks it.
+pub trait ChunkCheck: Send {
+    /// Checks the next chunk by the SHA-256 of its bytes and the hexadecimal signature in its head. After
+    /// an error the chain is broken and the body must be refused.
+    fn chunk(
+        &mut self,
+        sha256: &[u8; 32],
+        length: u64,
+        signature: &str,
+    ) -> Result<(), ChunkMismatch>;
+    /// Checks the trailers: `trailers` is each one as `name:value` and a line feed.
+    fn trailer(&mut self, trailers: &[u8], signature: &str) -> Result<(), ChunkMismatch>;
+}
+
 /// Checks chunks and trailers one after the other. Made by `verify`; not `Clone`, because the chain goes
 /// one way.
 pub struct ChunkSignatures {
@@ -73,6 +88,20 @@ impl ChunkSignatures {
         }
         self.previous = hex::encode(&bytes);
         Ok(())
+    }
+}
+
+impl ChunkCheck for ChunkSignatures {
+    fn chunk(
+        &mut self,
+        sha256: &[u8; 32],
+        _length: u64,
+        signature: &str,
+    ) -> Result<(), ChunkMismatch> {
+        self.verify_chunk(sha256, signature)
+    }
+    fn trailer(&mut self, trailers: &[u8], signature: &str) -> Result<(), ChunkMismatch> {
+        self.verify_trailer(trailers, signature)
     }
 }
 

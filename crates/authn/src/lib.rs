@@ -23,7 +23,7 @@ mod scope;
 mod time;
 mod verify;
 
-pub use chunks::ChunkSignatures;
+pub use chunks::{ChunkCheck, ChunkMismatch, ChunkSignatures};
 pub use error::{Answer, AuthnError};
 pub use header::ALGORITHM as SIGNATURE_ALGORITHM;
 pub use key::{SecretKey, SigningKey};

@@ -1,30 +1,64 @@
 //! What stands behind the door: the verbs of the store and the vault's check of who asks.
 
 use async_trait::async_trait;
-use authn::{Caller, ChunkSignatures, PayloadHash, RequestHead};
+use authn::{ChunkCheck, PayloadHash, RequestHead};
+use std::any::Any;
+use std::borrow::Cow;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, ObjectInfo, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
 };
 use store::error::StoreError;
-use words::{BucketName, ObjectKey, VersionId};
+use words::{BucketName, ObjectKey, TenantId, VersionId};
+
+/// Who signed a request, as the door knows them: the tenant, and a proof that only the backend reads. Every
+/// verb takes it by value, so one request reaches one verb.
+pub struct Known {
+    tenant: TenantId,
+    proof: Box<dyn Any + Send>,
+}
+
+impl Known {
+    /// Made by a backend that has checked the signature.
+    pub fn new(tenant: TenantId, proof: impl Any + Send) -> Self {
+        Self {
+            tenant,
+            proof: Box::new(proof),
+        }
+    }
+    /// The tenant on whose behalf the request comes.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+    /// The backend's proof; `None` if another backend made it.
+    #[must_use]
+    pub fn into_proof<T: Any>(self) -> Option<T> {
+        self.proof.downcast().ok().map(|proof| *proof)
+    }
+}
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Known({})", self.tenant)
+    }
+}
 
 /// A request whose signature was checked.
-#[derive(Debug)]
 pub struct Identified {
-    /// Who asks. Every verb takes it by value, so one request reaches one verb.
-    pub caller: Caller,
+    /// Who asks.
+    pub caller: Known,
     /// What the signature says about the body.
     pub payload: PayloadHash,
     /// What checks the chunks of a body in signed framing.
-    pub chunks: Option<ChunkSignatures>,
+    pub chunks: Option<Box<dyn ChunkCheck>>,
 }
 
 /// A request that was not believed; the denial is recorded already.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// The S3 error code.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// The HTTP status.
     pub status: u16,
     /// What the client is told; plain text.
@@ -51,21 +85,21 @@ pub trait Backend: Send + Sync + 'static {
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal>;
 
     /// ListBuckets.
-    async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketInfo>, StoreError>;
+    async fn list_buckets(&self, caller: Known) -> Result<Vec<BucketInfo>, StoreError>;
     /// CreateBucket.
-    async fn create_bucket(&self, caller: Caller, bucket: BucketName) -> Result<(), StoreError>;
+    async fn create_bucket(&self, caller: Known, bucket: BucketName) -> Result<(), StoreError>;
     /// HeadBucket, and the authorisation of every question about a bucket's settings.
     async fn head_bucket(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
     ) -> Result<BucketInfo, StoreError>;
     /// DeleteBucket.
-    async fn delete_bucket(&self, caller: Caller, bucket: &BucketName) -> Result<(), StoreError>;
+    async fn delete_bucket(&self, caller: Known, bucket: &BucketName) -> Result<(), StoreError>;
     /// ListObjects and ListObjectsV2.
     async fn list_objects(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         asked: ListAsked,
     ) -> Result<ListPage, StoreError>;
@@ -73,7 +107,7 @@ pub trait Backend: Send + Sync + 'static {
     /// GetObject.
     async fn get_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: ReadAsked,
@@ -81,7 +115,7 @@ pub trait Backend: Send + Sync + 'static {
     /// HeadObject.
     async fn head_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: ReadAsked,
@@ -89,7 +123,7 @@ pub trait Backend: Send + Sync + 'static {
     /// PutObject.
     async fn put_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: PutAsked,
@@ -98,7 +132,7 @@ pub trait Backend: Send + Sync + 'static {
     /// DeleteObject.
     async fn delete_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         conditions: Conditions,
@@ -106,14 +140,14 @@ pub trait Backend: Send + Sync + 'static {
     /// DeleteObjects; the answers come in the order of the keys.
     async fn delete_objects(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         keys: Vec<ObjectKey>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError>;
     /// CopyObject.
     async fn copy_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: CopyAsked,
@@ -122,7 +156,7 @@ pub trait Backend: Send + Sync + 'static {
     /// CreateMultipartUpload.
     async fn create_upload(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: UploadAsked,
@@ -131,7 +165,7 @@ pub trait Backend: Send + Sync + 'static {
     #[allow(clippy::too_many_arguments)] // one per noun of the S3 operation
     async fn upload_part(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -142,7 +176,7 @@ pub trait Backend: Send + Sync + 'static {
     /// UploadPartCopy.
     async fn upload_part_copy(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -152,7 +186,7 @@ pub trait Backend: Send + Sync + 'static {
     /// CompleteMultipartUpload.
     async fn complete_upload(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -161,7 +195,7 @@ pub trait Backend: Send + Sync + 'static {
     /// AbortMultipartUpload.
     async fn abort_upload(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -169,7 +203,7 @@ pub trait Backend: Send + Sync + 'static {
     /// ListParts: those after a number, and whether more follow.
     async fn list_parts(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -179,7 +213,7 @@ pub trait Backend: Send + Sync + 'static {
     /// ListMultipartUploads, and whether more follow.
     async fn list_uploads(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         asked: ListAsked,
     ) -> Result<(Vec<ListedUpload>, bool), StoreError>;

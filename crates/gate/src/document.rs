@@ -5,7 +5,7 @@ use crate::body::{Wire, incoming};
 use crate::expected;
 use crate::refuse::No;
 use crate::verb::Verb;
-use authn::{ChunkSignatures, PayloadHash};
+use authn::{ChunkCheck, PayloadHash};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use http::HeaderMap;
@@ -25,7 +25,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
     body: &mut Wire,
     payload: PayloadHash,
-    chunks: Option<ChunkSignatures>,
+    chunks: Option<Box<dyn ChunkCheck>>,
     idle: Duration,
 ) -> Result<Bytes, No> {
     if body.is_empty() && verb != Verb::DeleteObjects {

@@ -344,7 +344,7 @@ fn read_refusal(status: StatusCode, xml: &[u8]) -> No {
                 .replace("&gt;", ">");
             No::new(
                 status.as_u16(),
-                word,
+                *word,
                 message.replace("&apos;", "'").replace("&amp;", "&"),
             )
         }

@@ -18,7 +18,7 @@ pub struct Refused {
     /// HTTP status.
     pub status: u16,
     /// S3's code.
-    pub code: &'static str,
+    pub code: std::borrow::Cow<'static, str>,
     /// The message in it.
     pub message: String,
     /// The whole error document.

@@ -3,7 +3,7 @@
 //! One road: a connection is accepted (`serve`), a request's head is read and its sender identified
 //! (`door`), what we do not offer is refused (`unsupported`), its body is unframed and checked (`body`),
 //! s3s reads the rest into typed operations, and one verb is asked of the [`Backend`] with the
-//! [`authn::Caller`], which it takes by value (`verbs`).
+//! [`Known`] caller, which it takes by value (`verbs`).
 //!
 //! Never here: a secret, a key, a decision who may, a path on a disk. s3s checks no signature and sees no
 //! body of an object; what it is given is unsigned and plain (docs/decisions/0004-s3-door.md).
@@ -31,7 +31,7 @@ mod verbs;
 mod watch;
 
 pub use crate::tls::{Tls, TlsError};
-pub use backend::{Backend, Identified, ObjectHead, Refusal};
+pub use backend::{Backend, Identified, Known, ObjectHead, Refusal};
 pub use config::{Config, TRACING_DIRECTIVE};
 pub use ops::{Ops, Readiness, Seen};
 pub use serve::serve;

@@ -4,6 +4,7 @@ use crate::backend::Refusal;
 use authn::Answer;
 use http::header::{CONTENT_RANGE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use store::api::BodyError;
 use store::error::StoreError;
@@ -12,7 +13,7 @@ use words::NameError;
 /// An answer that is not success. `status` 304 has no body.
 #[derive(Debug, Clone)]
 pub(crate) struct No {
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     pub status: u16,
     pub message: String,
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -21,9 +22,9 @@ pub(crate) struct No {
 }
 
 impl No {
-    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
-            code,
+            code: code.into(),
             status,
             message: message.into(),
             headers: Vec::new(),
@@ -71,7 +72,7 @@ impl No {
     pub(crate) fn document(&self, resource: &str, request_id: &str) -> String {
         let mut xml = String::with_capacity(320);
         xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
-        element(&mut xml, "Code", self.code);
+        element(&mut xml, "Code", &self.code);
         element(&mut xml, "Message", &self.message);
         for (name, text) in &self.details {
             element(&mut xml, name, text);

@@ -90,7 +90,7 @@ mod tests {
         ];
         match Target::parse(path, Some(host), &domains) {
             Ok(target) => target.path(),
-            Err(no) => no.code.to_owned(),
+            Err(no) => no.code.into_owned(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! What travels beside a request through s3s: the caller and everything of the request that s3s must not
 //! judge go in, the answer that s3s must not shape comes out. Each is taken once.
 
+use crate::backend::Known;
 use crate::body::Taken;
 use crate::body::out::Out;
 use crate::query::Query;
 use crate::refuse::No;
 use crate::target::Target;
-use authn::Caller;
 use http::{HeaderMap, StatusCode};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Dispatch;
@@ -15,7 +15,7 @@ use words::{BucketName, ObjectKey};
 /// One identified request.
 pub(crate) struct Asked {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: Known,
     /// What it is about.
     pub target: Target,
     /// All headers, those hoisted into the query included.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use authn::{Caller, RequestHead};
-use gate::{Backend, Identified, ObjectHead, Refusal};
+use gate::{Backend, Identified, Known, ObjectHead, Refusal};
 use std::sync::Arc;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
@@ -20,17 +20,22 @@ pub struct Rooms {
     pub store: Arc<Store>,
 }
 
+fn proof(caller: Known) -> Result<Caller, StoreError> {
+    let other = || StoreError::Internal("the caller was identified by another backend".into());
+    caller.into_proof().ok_or_else(other)
+}
+
 #[async_trait]
 impl Backend for Rooms {
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal> {
         match self.vault.identify(head).await {
             Ok(known) => Ok(Identified {
-                caller: known.caller,
+                caller: Known::new(known.caller.tenant(), known.caller),
                 payload: known.payload,
-                chunks: known.chunks,
+                chunks: known.chunks.map(|chain| Box::new(chain) as _),
             }),
             Err(no) => Err(Refusal {
-                code: no.code,
+                code: no.code.into(),
                 status: no.status,
                 message: no.message,
                 region: no.region,
@@ -38,53 +43,53 @@ impl Backend for Rooms {
         }
     }
 
-    async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketInfo>, StoreError> {
-        self.store.list_buckets(caller).await
+    async fn list_buckets(&self, caller: Known) -> Result<Vec<BucketInfo>, StoreError> {
+        self.store.list_buckets(proof(caller)?).await
     }
 
-    async fn create_bucket(&self, caller: Caller, bucket: BucketName) -> Result<(), StoreError> {
-        self.store.create_bucket(caller, bucket).await
+    async fn create_bucket(&self, caller: Known, bucket: BucketName) -> Result<(), StoreError> {
+        self.store.create_bucket(proof(caller)?, bucket).await
     }
 
     async fn head_bucket(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
     ) -> Result<BucketInfo, StoreError> {
-        self.store.head_bucket(caller, bucket).await
+        self.store.head_bucket(proof(caller)?, bucket).await
     }
 
-    async fn delete_bucket(&self, caller: Caller, bucket: &BucketName) -> Result<(), StoreError> {
-        self.store.delete_bucket(caller, bucket).await
+    async fn delete_bucket(&self, caller: Known, bucket: &BucketName) -> Result<(), StoreError> {
+        self.store.delete_bucket(proof(caller)?, bucket).await
     }
 
     async fn list_objects(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         asked: ListAsked,
     ) -> Result<ListPage, StoreError> {
-        self.store.list_objects(caller, bucket, asked).await
+        self.store.list_objects(proof(caller)?, bucket, asked).await
     }
 
     async fn get_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: ReadAsked,
     ) -> Result<ObjectOut, StoreError> {
-        self.store.get_object(caller, bucket, key, asked).await
+        self.store.get_object(proof(caller)?, bucket, key, asked).await
     }
 
     async fn head_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: ReadAsked,
     ) -> Result<ObjectHead, StoreError> {
-        let head = self.store.head_object(caller, bucket, key, asked).await?;
+        let head = self.store.head_object(proof(caller)?, bucket, key, asked).await?;
         Ok(ObjectHead {
             info: head.info,
             range: head.range,
@@ -94,62 +99,62 @@ impl Backend for Rooms {
 
     async fn put_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: PutAsked,
         body: BodyIn,
     ) -> Result<PutDone, StoreError> {
         self.store
-            .put_object(caller, bucket, key, asked, body)
+            .put_object(proof(caller)?, bucket, key, asked, body)
             .await
     }
 
     async fn delete_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         conditions: Conditions,
     ) -> Result<(), StoreError> {
         self.store
-            .delete_object(caller, bucket, key, conditions)
+            .delete_object(proof(caller)?, bucket, key, conditions)
             .await
     }
 
     async fn delete_objects(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         keys: Vec<ObjectKey>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        self.store.delete_objects(caller, bucket, keys).await
+        self.store.delete_objects(proof(caller)?, bucket, keys).await
     }
 
     async fn copy_object(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: CopyAsked,
     ) -> Result<PutDone, StoreError> {
-        self.store.copy_object(caller, bucket, key, asked).await
+        self.store.copy_object(proof(caller)?, bucket, key, asked).await
     }
 
     async fn create_upload(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: UploadAsked,
     ) -> Result<VersionId, StoreError> {
-        self.store.create_upload(caller, bucket, key, asked).await
+        self.store.create_upload(proof(caller)?, bucket, key, asked).await
     }
 
     #[allow(clippy::too_many_arguments)] // one per noun of the S3 operation
     async fn upload_part(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -158,13 +163,13 @@ impl Backend for Rooms {
         body: BodyIn,
     ) -> Result<PutDone, StoreError> {
         self.store
-            .upload_part(caller, bucket, key, upload, number, asked, body)
+            .upload_part(proof(caller)?, bucket, key, upload, number, asked, body)
             .await
     }
 
     async fn upload_part_copy(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -172,36 +177,36 @@ impl Backend for Rooms {
         asked: PartCopyAsked,
     ) -> Result<PutDone, StoreError> {
         self.store
-            .upload_part_copy(caller, bucket, key, upload, number, asked)
+            .upload_part_copy(proof(caller)?, bucket, key, upload, number, asked)
             .await
     }
 
     async fn complete_upload(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
         asked: CompleteAsked,
     ) -> Result<PutDone, StoreError> {
         self.store
-            .complete_upload(caller, bucket, key, upload, asked)
+            .complete_upload(proof(caller)?, bucket, key, upload, asked)
             .await
     }
 
     async fn abort_upload(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
     ) -> Result<(), StoreError> {
-        self.store.abort_upload(caller, bucket, key, upload).await
+        self.store.abort_upload(proof(caller)?, bucket, key, upload).await
     }
 
     async fn list_parts(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         upload: VersionId,
@@ -209,16 +214,16 @@ impl Backend for Rooms {
         max: usize,
     ) -> Result<(Vec<ListedPart>, bool), StoreError> {
         self.store
-            .list_parts(caller, bucket, key, upload, after, max)
+            .list_parts(proof(caller)?, bucket, key, upload, after, max)
             .await
     }
 
     async fn list_uploads(
         &self,
-        caller: Caller,
+        caller: Known,
         bucket: &BucketName,
         asked: ListAsked,
     ) -> Result<(Vec<ListedUpload>, bool), StoreError> {
-        self.store.list_uploads(caller, bucket, asked).await
+        self.store.list_uploads(proof(caller)?, bucket, asked).await
     }
 }

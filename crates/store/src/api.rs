@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
 use words::{BucketName, ObjectKey, UnixMillis, VersionId};
 
 /// A family of checksums that a client may send or ask for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum ChecksumKind {
     /// CRC-32 (ISO-HDLC).
     Crc32,
@@ -56,7 +57,7 @@ impl ChecksumKind {
 
 /// One checksum: the raw bytes (the doors write them as base64). A composite one is the checksum of the
 /// parts' checksums, which S3 shows with `-N` behind it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Checksum {
     /// Its family.
     pub kind: ChecksumKind,
@@ -109,7 +110,7 @@ pub type BodyIn = BoxStream<'static, Result<Bytes, BodyError>>;
 pub type BodyOut = BoxStream<'static, Result<Bytes, std::io::Error>>;
 
 /// What the client said about the content and wants back on every read.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ContentHeaders {
     /// `Content-Type`.
     pub content_type: Option<String>,
@@ -126,7 +127,7 @@ pub struct ContentHeaders {
 }
 
 /// Headers and user metadata of an object. User metadata names are lower-case, without `x-amz-meta-`.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Metadata {
     /// The content headers.
     pub headers: ContentHeaders,
@@ -135,7 +136,7 @@ pub struct Metadata {
 }
 
 /// What the client expects the body to hash to.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct Expected {
     /// `Content-MD5`.
     pub md5: Option<[u8; 16]>,
@@ -144,13 +145,14 @@ pub struct Expected {
     /// The family announced by `x-amz-trailer` or `x-amz-sdk-checksum-algorithm`; its value comes through `trailer`.
     pub announced: Option<ChecksumKind>,
     /// Filled by the decoder at the end of the body.
+    #[serde(skip)]
     pub trailer: TrailerSlot,
     /// SHA-256 of the payload from `x-amz-content-sha256`, checked over the plaintext.
     pub payload_sha256: Option<[u8; 32]>,
 }
 
 /// An ETag condition: `*` or a list of ETags without quotes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum EtagMatch {
     /// Any existing object.
     Any,
@@ -159,7 +161,7 @@ pub enum EtagMatch {
 }
 
 /// Conditions of a request (RFC 9110 section 13, with S3's answers).
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Conditions {
     /// `If-Match`.
     pub if_match: Option<EtagMatch>,
@@ -172,7 +174,7 @@ pub struct Conditions {
 }
 
 /// The part of an object that is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum RangeAsked {
     /// From a first byte to a last byte (included), or to the end.
     From {
@@ -186,7 +188,7 @@ pub enum RangeAsked {
 }
 
 /// What is asked of a read.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct ReadAsked {
     /// The range, if not everything.
     pub range: Option<RangeAsked>,
@@ -197,7 +199,7 @@ pub struct ReadAsked {
 }
 
 /// One object as it is known to its readers.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ObjectInfo {
     /// Plaintext length in bytes.
     pub size: u64,
@@ -228,7 +230,7 @@ pub struct ObjectOut {
 }
 
 /// Everything of a PUT but its body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PutAsked {
     /// Headers and user metadata.
     pub metadata: Metadata,
@@ -241,7 +243,7 @@ pub struct PutAsked {
 }
 
 /// A PUT, a part or a copy that is durable.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PutDone {
     /// The ETag without quotes.
     pub etag: String,
@@ -254,7 +256,7 @@ pub struct PutDone {
 }
 
 /// A bucket in a listing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BucketInfo {
     /// Its name.
     pub name: BucketName,
@@ -263,7 +265,7 @@ pub struct BucketInfo {
 }
 
 /// What is asked of a listing of names.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct ListAsked {
     /// Only names that begin with this.
     pub prefix: String,
@@ -276,7 +278,7 @@ pub struct ListAsked {
 }
 
 /// One object in a listing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListedObject {
     /// Its key.
     pub key: String,
@@ -289,7 +291,7 @@ pub struct ListedObject {
 }
 
 /// One page of a listing.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListPage {
     /// Objects in byte order.
     pub objects: Vec<ListedObject>,
@@ -302,7 +304,7 @@ pub struct ListPage {
 }
 
 /// How a copy treats headers and user metadata.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum CopyMetadata {
     /// Those of the source.
     Keep,
@@ -311,7 +313,7 @@ pub enum CopyMetadata {
 }
 
 /// A copy within one cloud.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CopyAsked {
     /// Bucket copied from.
     pub source_bucket: BucketName,
@@ -328,7 +330,7 @@ pub struct CopyAsked {
 }
 
 /// A part copied from another object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartCopyAsked {
     /// Bucket copied from.
     pub source_bucket: BucketName,
@@ -341,7 +343,7 @@ pub struct PartCopyAsked {
 }
 
 /// What a multipart upload is begun with.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct UploadAsked {
     /// Headers and user metadata of the object to be.
     pub metadata: Metadata,
@@ -352,7 +354,7 @@ pub struct UploadAsked {
 }
 
 /// One part that a client names in CompleteMultipartUpload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartNamed {
     /// 1 to 10,000, ascending.
     pub number: u32,
@@ -363,7 +365,7 @@ pub struct PartNamed {
 }
 
 /// CompleteMultipartUpload.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct CompleteAsked {
     /// The parts.
     pub parts: Vec<PartNamed>,
@@ -376,7 +378,7 @@ pub struct CompleteAsked {
 }
 
 /// One part in a listing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListedPart {
     /// Its number.
     pub number: u32,
@@ -391,7 +393,7 @@ pub struct ListedPart {
 }
 
 /// One upload in a listing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListedUpload {
     /// The object's key.
     pub key: String,

@@ -1,6 +1,7 @@
 //! Names that people choose. Each is parsed once, where it enters, and is valid from then on.
 
 use crate::limits::{BUCKET_NAME_LEN, OBJECT_KEY_BYTES_MAX};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why a name was refused.
@@ -34,7 +35,8 @@ pub enum NameError {
 }
 
 /// A bucket's name by the rules of S3 (general purpose buckets).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct BucketName(String);
 
 impl BucketName {
@@ -96,7 +98,8 @@ impl fmt::Debug for BucketName {
 }
 
 /// An object's key: opaque bytes of UTF-8, never a path. Not shown by `Debug`: it can be personal data.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ObjectKey(String);
 
 impl ObjectKey {
@@ -125,6 +128,25 @@ impl fmt::Debug for ObjectKey {
         write!(f, "ObjectKey({} bytes)", self.0.len())
     }
 }
+
+macro_rules! text_name {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(name: String) -> Result<Self, NameError> {
+                Self::parse(&name)
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    };
+}
+
+text_name!(BucketName);
+text_name!(ObjectKey);
 
 macro_rules! plain_name {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {

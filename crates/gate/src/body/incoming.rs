@@ -6,7 +6,7 @@ use super::{Fault, Leftover, Taken, Wire};
 use crate::expected;
 use crate::refuse::No;
 use authn::chunked::{ChunkedError, Decoder};
-use authn::{ChunkSignatures, PayloadHash};
+use authn::{ChunkCheck, PayloadHash};
 use bytes::Bytes;
 use futures::Stream;
 use http::HeaderMap;
@@ -23,14 +23,15 @@ pub(crate) fn take(
     headers: &HeaderMap,
     body: &mut Wire,
     payload: PayloadHash,
-    chunks: Option<ChunkSignatures>,
+    chunks: Option<Box<dyn ChunkCheck>>,
     idle: Duration,
 ) -> Result<Taken, No> {
     let (expected, trailers) = expected::read(headers, payload)?;
     let length = length(headers, body, payload)?;
     let decoder = if payload.is_chunked() {
         let names: Vec<&str> = trailers.iter().map(String::as_str).collect();
-        Some(Decoder::new(&payload, chunks, length, &names).map_err(|e| No::from(e.answer()))?)
+        let decoder = Decoder::checked_by(&payload, chunks, length, &names);
+        Some(decoder.map_err(|e| No::from(e.answer()))?)
     } else {
         None
     };

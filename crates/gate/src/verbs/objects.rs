@@ -314,7 +314,7 @@ pub(super) async fn delete_many(
 
 fn failed(key: String, version_id: Option<String>, no: No) -> Error {
     Error {
-        code: Some(no.code.to_owned()),
+        code: Some(no.code.clone().into_owned()),
         key: Some(key),
         message: Some(no.message),
         version_id,

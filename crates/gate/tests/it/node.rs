@@ -1,10 +1,10 @@
 //! A node in memory: simple, complete enough for the door, and counting what it is asked.
 
 use async_trait::async_trait;
-use authn::{Caller, Credential, RequestHead, SecretKey};
+use authn::{Credential, RequestHead, SecretKey};
 use bytes::Bytes;
 use futures::StreamExt;
-use gate::{Backend, Config, Identified, ObjectHead, Ops, Readiness, Refusal};
+use gate::{Backend, Config, Identified, Known, ObjectHead, Ops, Readiness, Refusal};
 use host::Host;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -305,14 +305,14 @@ impl Backend for Node {
         });
         match verified {
             Ok(verified) => Ok(Identified {
-                caller: verified.caller,
+                caller: Known::new(verified.caller.tenant(), ()),
                 payload: verified.payload,
-                chunks: verified.chunks,
+                chunks: verified.chunks.map(|chain| Box::new(chain) as _),
             }),
             Err(error) => {
                 let answer = error.answer(REGION);
                 Err(Refusal {
-                    code: answer.code,
+                    code: answer.code.into(),
                     status: answer.status,
                     message: answer.message,
                     region: answer.region,
@@ -321,7 +321,7 @@ impl Backend for Node {
         }
     }
 
-    async fn list_buckets(&self, _: Caller) -> Result<Vec<BucketInfo>, StoreError> {
+    async fn list_buckets(&self, _: Known) -> Result<Vec<BucketInfo>, StoreError> {
         self.asked();
         let state = self.state.lock().unwrap();
         let info = |name: &String| BucketInfo {
@@ -330,7 +330,7 @@ impl Backend for Node {
         };
         Ok(state.buckets.keys().map(info).collect())
     }
-    async fn create_bucket(&self, _: Caller, bucket: BucketName) -> Result<(), StoreError> {
+    async fn create_bucket(&self, _: Known, bucket: BucketName) -> Result<(), StoreError> {
         self.asked();
         let mut state = self.state.lock().unwrap();
         if state.buckets.contains_key(bucket.as_str()) {
@@ -341,7 +341,7 @@ impl Backend for Node {
             .insert(bucket.as_str().to_owned(), BTreeMap::new());
         Ok(())
     }
-    async fn head_bucket(&self, _: Caller, bucket: &BucketName) -> Result<BucketInfo, StoreError> {
+    async fn head_bucket(&self, _: Known, bucket: &BucketName) -> Result<BucketInfo, StoreError> {
         self.in_bucket(bucket, |_| {
             Ok(BucketInfo {
                 name: bucket.clone(),
@@ -349,7 +349,7 @@ impl Backend for Node {
             })
         })
     }
-    async fn delete_bucket(&self, _: Caller, bucket: &BucketName) -> Result<(), StoreError> {
+    async fn delete_bucket(&self, _: Known, bucket: &BucketName) -> Result<(), StoreError> {
         self.in_bucket(bucket, |objects| {
             if objects.is_empty() {
                 Ok(())
@@ -362,7 +362,7 @@ impl Backend for Node {
     }
     async fn list_objects(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         asked: ListAsked,
     ) -> Result<ListPage, StoreError> {
@@ -407,7 +407,7 @@ impl Backend for Node {
 
     async fn get_object(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: ReadAsked,
@@ -432,7 +432,7 @@ impl Backend for Node {
     }
     async fn head_object(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: ReadAsked,
@@ -447,7 +447,7 @@ impl Backend for Node {
     }
     async fn put_object(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: PutAsked,
@@ -469,7 +469,7 @@ impl Backend for Node {
     }
     async fn delete_object(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         conditions: Conditions,
@@ -486,7 +486,7 @@ impl Backend for Node {
     }
     async fn delete_objects(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         keys: Vec<ObjectKey>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
@@ -502,7 +502,7 @@ impl Backend for Node {
     }
     async fn copy_object(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: CopyAsked,
@@ -531,7 +531,7 @@ impl Backend for Node {
 
     async fn create_upload(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         asked: UploadAsked,
@@ -554,7 +554,7 @@ impl Backend for Node {
     }
     async fn upload_part(
         &self,
-        _: Caller,
+        _: Known,
         _: &BucketName,
         _: &ObjectKey,
         upload: VersionId,
@@ -577,7 +577,7 @@ impl Backend for Node {
     }
     async fn upload_part_copy(
         &self,
-        _: Caller,
+        _: Known,
         _: &BucketName,
         _: &ObjectKey,
         upload: VersionId,
@@ -617,7 +617,7 @@ impl Backend for Node {
     }
     async fn complete_upload(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         key: &ObjectKey,
         id: VersionId,
@@ -696,7 +696,7 @@ impl Backend for Node {
     }
     async fn abort_upload(
         &self,
-        _: Caller,
+        _: Known,
         _: &BucketName,
         _: &ObjectKey,
         upload: VersionId,
@@ -707,7 +707,7 @@ impl Backend for Node {
     }
     async fn list_parts(
         &self,
-        _: Caller,
+        _: Known,
         _: &BucketName,
         _: &ObjectKey,
         upload: VersionId,
@@ -729,7 +729,7 @@ impl Backend for Node {
     }
     async fn list_uploads(
         &self,
-        _: Caller,
+        _: Known,
         bucket: &BucketName,
         asked: ListAsked,
     ) -> Result<(Vec<ListedUpload>, bool), StoreError> {
