@@ -9,20 +9,34 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def family(pid):
+    """A process and those it has started, and so on."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += family(int(child))
+    return found
+
+
 def memory_mib(pid):
-    """Resident memory now and at its highest, in MiB."""
+    """Resident memory now and at its highest, in MiB, of a process and those it has started; the highest of each is
+    added up, which is never less than what they used at once."""
     fields = {}
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name in ("VmRSS", "VmHWM"):
-            fields[name] = int(value.split()[0]) / 1024
+    for one in family(pid):
+        for line in Path(f"/proc/{one}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in ("VmRSS", "VmHWM"):
+                fields[name] = fields.get(name, 0) + int(value.split()[0]) / 1024
     return {"rss_mib": round(fields.get("VmRSS", 0), 1), "highest_mib": round(fields.get("VmHWM", 0), 1)}
 
 
 def cpu_seconds(pid):
-    """Processor time used by a process since it started."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Processor time used by a process and those it has started."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
 
 
 def settle(pids, seconds_max):

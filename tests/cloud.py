@@ -125,6 +125,20 @@ class Cloud:
             self.process.wait()
         self.process = None
 
+    def part(self, name):
+        """The process id of a part of the node, `vault` or `door`; None while there is none."""
+        for child in children_of(self.process.pid):
+            if f"--part={name}" in command_of(child):
+                return child
+        return None
+
+    def kill_part(self, name):
+        """Kills one part. The vault takes the node with it; the door is started again."""
+        os.kill(self.part(name), signal.SIGKILL)
+        if name == "vault":
+            self.process.wait(60)
+            self.process = None
+
     def stop(self):
         """Ends the node cleanly; a node that does not end is an error."""
         if not self.process:
@@ -219,6 +233,25 @@ class Cloud:
                 raise CloudError(f"grep: {ran.stderr}")
             found += [(text, file) for file in ran.stdout.splitlines()]
         return found
+
+
+def children_of(pid):
+    """The processes that a process has started."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in task.read_text().split()]
+        except OSError:
+            pass  # it ended meanwhile
+    return found
+
+
+def command_of(pid):
+    """The words a process was started with."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def environment(credential, base=None):

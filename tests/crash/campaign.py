@@ -29,7 +29,14 @@ def one_round(cloud, promises, chance, number):
     for writer in writers:
         writer.start()
     time.sleep(chance.uniform(0.2, 3.0))
-    cloud.kill()
+    if chance.random() < 0.3:
+        # The door alone: it must come back by itself, and nothing may be lost with it.
+        cloud.kill_part("door")
+        time.sleep(chance.uniform(0.2, 1.0))
+    if chance.random() < 0.4:
+        cloud.kill_part("vault")
+    else:
+        cloud.kill()
     stop.set()
     for writer in writers:
         writer.join(60)

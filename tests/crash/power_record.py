@@ -25,6 +25,10 @@ WRITERS = 4
 START_SECONDS_MAX = 240
 
 
+# The trace follows one process; what reaches the disk is the same from the vault's own.
+IN_ONE = {"CLARENCE_UNSAFE_VAULT_IN_PROCESS": "true"}
+
+
 class Recorded(clouds.Cloud):
     """A node that runs under strace. `self.process` is strace, `self.node` the process under it."""
 
@@ -42,7 +46,7 @@ class Recorded(clouds.Cloud):
         self.lives += 1
         command = [*trace.command(self.trace), clouds.binary(), "up", "--data", str(self.data), "--s3", f"127.0.0.1:{self.port}", *more]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clouds.own_settings())
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**clouds.own_settings(), **IN_ONE})
         self.node = self.child()
         if wait:
             self.wait_ready()

@@ -8,13 +8,19 @@ use tracing_subscriber::EnvFilter;
 
 /// Begins to log. Once for each process.
 pub fn begin(settings: &Settings, talk: &Talk) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(directives(settings.text("log.level")))
+    let (level, format) = (settings.text("log.level"), settings.text("log.format"));
+    begin_as(level, format, talk.colour())
+}
+
+/// The same, told in words.
+pub fn begin_as(level: &str, format: &str, colour: bool) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(directives(level))
         .map_err(|e| Failure::usage(format!("log.level: {e}")))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(talk.colour());
-    let begun = match settings.text("log.format") {
+        .with_ansi(colour);
+    let begun = match format {
         "json" => log.json().flatten_event(true).try_init(),
         _ => log.with_target(false).try_init(),
     };

@@ -25,6 +25,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(code) = node::part() {
+        return ExitCode::from(code);
+    }
     let talk = Talk::new();
     match args::Cli::try_parse() {
         Ok(cli) => {

@@ -3,10 +3,12 @@
 
 use crate::config::Settings;
 use crate::exit::{Exit, Failure};
+use crate::logging;
 use crate::talk::Talk;
 use charter::{Charter, ShareFile};
 use host::Host;
 use serde_json::Value;
+use site::apart::{self, Log};
 use site::config::{Certificates, Classical, SitePolicy};
 use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
@@ -14,6 +16,8 @@ use site::{AcceptLossError, FoundError, FoundReport, Layout, LossReport, NodeCon
 use std::future::Future;
 use std::path::PathBuf;
 use words::SiteId;
+
+const LOOK_AT_FOLDERS: &str = "`clarence doctor` looks at folders, permissions and witnesses";
 
 /// Where things lie, as configured.
 pub fn layout(settings: &Settings) -> Layout {
@@ -81,12 +85,32 @@ pub async fn found(settings: &Settings, charter: &Charter) -> Result<FoundReport
     Ok(site::found(&layout(settings), charter, &Host::real(), log_name).await?)
 }
 
-/// Serves until told to stop.
+/// Serves until told to stop: with the vault and the door in processes of their own, or all in this one.
 pub async fn run(
     config: NodeConfig,
+    apart: Option<Log>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Failure> {
-    Ok(site::run(config, Host::real(), shutdown).await?)
+    match apart {
+        Some(log) => Ok(apart::run(config, log, shutdown).await?),
+        None => Ok(site::run(config, Host::real(), shutdown).await?),
+    }
+}
+
+/// Runs a part of a node, if the launcher started this process as one; gives its exit code.
+pub fn part() -> Option<u8> {
+    let part = apart::part()?;
+    let ended = apart::run_part(part, |log| {
+        // A part without a log serves all the same.
+        let _ = logging::begin_as(&log.level, &log.format, log.colour);
+    });
+    Some(match ended {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::debug!(%error, ?part, "a part of the node ended");
+            Exit::General.code()
+        }
+    })
 }
 
 /// Asks the running node, with a bar for long work.
@@ -199,13 +223,19 @@ impl From<FoundError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
-        let exit = match &error {
-            RunError::Open(open) => return Self::from_open(open),
-            RunError::Listen { .. } => Exit::Network,
-            RunError::PlainBeyondLoopback(_) | RunError::Tls(_) => Exit::Usage,
+        let (kind, opening) = error.kind();
+        let exit = match kind {
+            "not-found" => Exit::NotFound,
+            "conflict" => Exit::Conflict,
+            "unavailable" => Exit::Network,
+            "usage" => Exit::Usage,
             _ => Exit::General,
         };
-        Self::new(exit, error)
+        let failure = Self::new(exit, &error);
+        match opening {
+            true => failure.suggest(LOOK_AT_FOLDERS),
+            false => failure,
+        }
     }
 }
 
@@ -216,7 +246,6 @@ impl Failure {
             site::OpenError::Foreign { .. } | site::OpenError::Refused(_) => Exit::Conflict,
             _ => Exit::General,
         };
-        Self::new(exit, error)
-            .suggest("`clarence doctor` looks at folders, permissions and witnesses")
+        Self::new(exit, error).suggest(LOOK_AT_FOLDERS)
     }
 }

@@ -55,7 +55,7 @@ impl Door {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Out> {
         let began = self.config.host.elapsed();
-        if let Some(answer) = self.about_node(&request) {
+        if let Some(answer) = self.about_node(&request).await {
             return answer;
         }
         let id = words::hex::encode(&self.config.host.random::<8>()).to_ascii_uppercase();
@@ -82,7 +82,7 @@ impl Door {
     }
 
     /// Health and metrics, for unsigned questions on their own names.
-    fn about_node(&self, request: &Request<Incoming>) -> Option<Response<Out>> {
+    async fn about_node(&self, request: &Request<Incoming>) -> Option<Response<Out>> {
         let unsigned =
             !request.headers().contains_key("authorization") && request.uri().query().is_none();
         if !unsigned || !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -98,7 +98,7 @@ impl Door {
                     format!("not ready: {why}\n"),
                 ),
             },
-            "/metrics" => (StatusCode::OK, self.ops.metrics()),
+            "/metrics" => (StatusCode::OK, self.ops.metrics().await),
             _ => return None,
         };
         let mut answer = Response::new(Out::Once(Bytes::from(text)));
@@ -266,7 +266,10 @@ fn form_upload(parts: &http::request::Parts) -> Result<(), No> {
 }
 
 /// Presigned URLs may carry headers in their query, which are as signed as the rest: they count as headers.
-fn unhoisted(mut query: Query, mut headers: HeaderMap) -> Result<(Query, HeaderMap), No> {
+pub(crate) fn unhoisted(
+    mut query: Query,
+    mut headers: HeaderMap,
+) -> Result<(Query, HeaderMap), No> {
     let is_header = |name: &str| {
         let name = name.to_ascii_lowercase();
         name.starts_with("x-amz-") || matches!(name.as_str(), "content-md5")

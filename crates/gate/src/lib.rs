@@ -10,6 +10,7 @@
 
 pub mod backend;
 mod body;
+pub mod bound;
 mod conditions;
 pub mod config;
 mod document;
@@ -32,7 +33,14 @@ mod watch;
 
 pub use crate::tls::{Tls, TlsError};
 pub use backend::{Backend, Identified, Known, ObjectHead, Refusal};
+pub use bound::{Act, Bound};
 pub use config::{Config, TRACING_DIRECTIVE};
 pub use ops::{Ops, Readiness, Seen};
 pub use serve::serve;
 pub use verbs::IMPLEMENTED;
+
+/// What a verb is called in [`Seen`], from its name as text.
+#[must_use]
+pub fn verb_named(name: &str) -> &'static str {
+    verb::Verb::named(name)
+}

@@ -1,5 +1,6 @@
 //! What the door asks the node about itself, and tells it about finished requests.
 
+use async_trait::async_trait;
 use std::time::Duration;
 
 /// Whether the node serves.
@@ -25,13 +26,18 @@ pub struct Seen {
 }
 
 /// The node's own affairs.
+#[async_trait]
 pub trait Ops: Send + Sync + 'static {
     /// Whether the node serves. Called for every request: it must be quick.
     fn readiness(&self) -> Readiness;
     /// The metrics in Prometheus' text format.
-    fn metrics(&self) -> String;
+    async fn metrics(&self) -> String;
     /// Counts a finished request.
     fn seen(&self, request: Seen) {
         let _ = request;
+    }
+    /// Hears how many TLS handshakes a door in another process has finished so far: hybrid and classical.
+    fn handshakes(&self, hybrid: u64, classical: u64) {
+        let _ = (hybrid, classical);
     }
 }

@@ -1,6 +1,7 @@
 //! TLS at the door: the handshake of one connection. Which group, cipher and certificate a client gets is
 //! decided in the room `tls`; here the first message is read, the handshake is done and counted.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use tls::{Classical, Handshakes, Identity, KeyExchange, Refused, Server};
@@ -32,6 +33,51 @@ impl Tls {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.0
+    }
+
+    /// Handshakes and the ends of certificates, in Prometheus' text format.
+    pub fn write_metrics(&self, out: &mut String) {
+        // Writing to a string cannot fail.
+        let _ = self.write(out);
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let handshakes = self.0.handshakes();
+        out.push_str("# HELP clarence_tls_handshakes_total TLS handshakes that were finished, by version and key exchange; class is hybrid or classical.\n# TYPE clarence_tls_handshakes_total counter\n");
+        for (version, exchange, count) in handshakes.all() {
+            // TLS 1.2 has no hybrid key exchange: no line for what cannot be.
+            if version == "1.2" && exchange.is_hybrid() {
+                continue;
+            }
+            let class = if exchange.is_hybrid() {
+                "hybrid"
+            } else {
+                "classical"
+            };
+            writeln!(
+                out,
+                "clarence_tls_handshakes_total{{version=\"{version}\",key_exchange=\"{}\",class=\"{class}\"}} {count}",
+                exchange.title()
+            )?;
+        }
+        out.push_str("# HELP clarence_tls_handshakes_refused_total TLS handshakes that were not finished, by reason.\n# TYPE clarence_tls_handshakes_refused_total counter\n");
+        for (why, count) in handshakes.all_refused() {
+            writeln!(
+                out,
+                "clarence_tls_handshakes_refused_total{{reason=\"{}\"}} {count}",
+                why.word()
+            )?;
+        }
+        out.push_str("# HELP clarence_tls_certificate_end_seconds When a certificate in use ends, in seconds since 1970.\n# TYPE clarence_tls_certificate_end_seconds gauge\n");
+        for facts in self.0.certificates() {
+            let algorithm = facts.algorithm.map_or("other", tls::Algorithm::word);
+            writeln!(
+                out,
+                "clarence_tls_certificate_end_seconds{{algorithm=\"{algorithm}\"}} {}",
+                facts.not_after.0 / 1000
+            )?;
+        }
+        Ok(())
     }
 
     /// Does the handshake. The caller sets the deadline, and calls [`Self::count_slow`] when it has passed.

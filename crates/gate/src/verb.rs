@@ -78,6 +78,25 @@ impl Verb {
         }
     }
 
+    /// The name among these that is spelled like this; `Other` if there is none.
+    pub(crate) fn named(name: &str) -> &'static str {
+        const ALL: [Verb; 11] = [
+            Verb::GetObject,
+            Verb::HeadObject,
+            Verb::PutObject,
+            Verb::CopyObject,
+            Verb::DeleteObject,
+            Verb::DeleteObjects,
+            Verb::CreateUpload,
+            Verb::UploadPart,
+            Verb::UploadPartCopy,
+            Verb::CompleteUpload,
+            Verb::ListObjects,
+        ];
+        let known = ALL.into_iter().map(Self::name).find(|known| *known == name);
+        known.unwrap_or(Self::Other.name())
+    }
+
     /// Whether the body is the bytes of an object or part rather than a document.
     pub(crate) const fn carries_object(self) -> bool {
         matches!(self, Self::PutObject | Self::UploadPart)

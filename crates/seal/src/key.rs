@@ -7,23 +7,20 @@
 
 use crate::cipher;
 use std::fmt;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use wall::Secret32;
 
-/// A 256-bit key without a place in the hierarchy.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct Key(Box<[u8; 32]>);
+/// A 256-bit key without a place in the hierarchy. It lies in pages that are in no swap and no image of the
+/// process, where the machine offers such.
+pub struct Key(Secret32);
 
 impl Key {
     /// Takes 32 random bytes and wipes the argument. The caller wipes what else it holds of them.
     #[must_use]
-    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let mut kept = Box::new([0; 32]);
-        kept.copy_from_slice(&bytes);
-        bytes.zeroize();
-        Self(kept)
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret32::new(bytes))
     }
-    pub(crate) const fn bytes(&self) -> &[u8; 32] {
-        &self.0
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        self.0.bytes()
     }
 }
 

@@ -3,9 +3,9 @@
 
 use crate::config::{Certificates, NodeConfig};
 use crate::node::{Node, RunError};
-use host::files;
-use std::fmt::Write;
+use host::{Host, files};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 use tls::folder::RENEW_DAYS;
 use tls::{Folder, Identity};
@@ -80,28 +80,56 @@ impl Node {
         local.then(|| Folder::in_data(&self.config.layout.data).bundle())
     }
 
-    /// Renews what ends soon, as far as the authority lies here, and serves with new certificates without a
-    /// restart.
-    pub(crate) async fn watch_certificates(&self) {
-        let (Some(tls), Some(source)) = (&self.tls, &self.config.tls) else {
+    /// Handshakes so far, hybrid and classical, of this process's door or of the one in another process.
+    pub(crate) fn totals_of_handshakes(&self) -> Option<(u64, u64)> {
+        match &self.tls {
+            Some(tls) => Some(tls.server().handshakes().totals()),
+            None => *self
+                .handshakes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Renews what ends soon, as far as the authority lies here.
+    pub(crate) async fn renew_certificates(&self) {
+        if self.config.tls != Some(Certificates::LocalAuthority) {
+            return std::future::pending().await;
+        }
+        let mut looks: u32 = 0;
+        loop {
+            match Folder::in_data(&self.config.layout.data).renew_if_due(&self.host) {
+                Ok(true) => tracing::info!("the TLS certificates were renewed"),
+                Ok(false) => {}
+                Err(error) if looks.is_multiple_of(LOOKS_TO_REMIND) => {
+                    tracing::warn!(%error, "the TLS certificates could not be renewed");
+                }
+                Err(_) => {}
+            }
+            looks = looks.wrapping_add(1);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// The door's side: new certificates are served with, without a restart.
+pub(crate) struct Watch<'a> {
+    pub config: &'a NodeConfig,
+    pub host: &'a Host,
+    pub tls: Option<&'a gate::Tls>,
+}
+
+impl Watch<'_> {
+    pub(crate) async fn run(&self) {
+        let (Some(tls), Some(source)) = (self.tls, &self.config.tls) else {
             return std::future::pending().await;
         };
         let mut seen = self.stamps(source);
         let mut looks: u32 = 0;
         loop {
-            if *source == Certificates::LocalAuthority {
-                match Folder::in_data(&self.config.layout.data).renew_if_due(&self.host) {
-                    Ok(true) => tracing::info!("the TLS certificates were renewed"),
-                    Ok(false) => {}
-                    Err(error) if looks.is_multiple_of(LOOKS_TO_REMIND) => {
-                        tracing::warn!(%error, "the TLS certificates could not be renewed");
-                    }
-                    Err(_) => {}
-                }
-            }
             let now = self.stamps(source);
             if now != seen {
-                match identities(&self.config, source).map(|new| tls.server().replace(&new)) {
+                match identities(self.config, source).map(|new| tls.server().replace(&new)) {
                     Ok(Ok(())) => {
                         seen = now;
                         tracing::info!("new TLS certificates are in use");
@@ -147,47 +175,6 @@ impl Node {
             .iter()
             .map(|path| files::stat(path).ok().flatten())
             .collect()
-    }
-
-    /// Handshakes and the ends of certificates, for Prometheus. Nothing for a node without TLS.
-    pub(crate) fn write_tls(&self, out: &mut String) -> std::fmt::Result {
-        let Some(tls) = &self.tls else { return Ok(()) };
-        let handshakes = tls.server().handshakes();
-        out.push_str("# HELP clarence_tls_handshakes_total TLS handshakes that were finished, by version and key exchange; class is hybrid or classical.\n# TYPE clarence_tls_handshakes_total counter\n");
-        for (version, exchange, count) in handshakes.all() {
-            // TLS 1.2 has no hybrid key exchange: no line for what cannot be.
-            if version == "1.2" && exchange.is_hybrid() {
-                continue;
-            }
-            let class = if exchange.is_hybrid() {
-                "hybrid"
-            } else {
-                "classical"
-            };
-            writeln!(
-                out,
-                "clarence_tls_handshakes_total{{version=\"{version}\",key_exchange=\"{}\",class=\"{class}\"}} {count}",
-                exchange.title()
-            )?;
-        }
-        out.push_str("# HELP clarence_tls_handshakes_refused_total TLS handshakes that were not finished, by reason.\n# TYPE clarence_tls_handshakes_refused_total counter\n");
-        for (why, count) in handshakes.all_refused() {
-            writeln!(
-                out,
-                "clarence_tls_handshakes_refused_total{{reason=\"{}\"}} {count}",
-                why.word()
-            )?;
-        }
-        out.push_str("# HELP clarence_tls_certificate_end_seconds When a certificate in use ends, in seconds since 1970.\n# TYPE clarence_tls_certificate_end_seconds gauge\n");
-        for facts in tls.server().certificates() {
-            let algorithm = facts.algorithm.map_or("other", tls::Algorithm::word);
-            writeln!(
-                out,
-                "clarence_tls_certificate_end_seconds{{algorithm=\"{algorithm}\"}} {}",
-                facts.not_after.0 / 1000
-            )?;
-        }
-        Ok(())
     }
 }
 

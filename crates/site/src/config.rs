@@ -1,13 +1,14 @@
 //! What a node is told at its start. The binary reads it from flags, environment and file.
 
 use crate::layout::Layout;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 pub use tls::Classical;
 pub use vault::SitePolicy;
 
 /// Where the certificates come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Certificates {
     /// A chain and its key, as PEM files, given out by somebody else.
     Files {
@@ -21,7 +22,7 @@ pub enum Certificates {
 }
 
 /// What a node is told at its start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeConfig {
     /// Where things lie.
     pub layout: Layout,

@@ -260,8 +260,7 @@ impl Node {
     pub(crate) async fn inventory(&self) -> Result<Value, Failure> {
         let mut inventory = Inventory::of_files(&self.config);
         inventory.add_counts(&self.rooms.vault.key_counts().await?);
-        if let Some(tls) = &self.tls {
-            let (hybrid, classical) = tls.server().handshakes().totals();
+        if let Some((hybrid, classical)) = self.totals_of_handshakes() {
             for (name, count) in [
                 ("tls-key-exchange", hybrid),
                 ("tls-key-exchange-classical", classical),

@@ -1,10 +1,11 @@
 //! Where things lie: the two site folders, the parents' folders, and the files of the node itself.
 
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use words::SiteId;
 
 /// The places of one node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// The node's own folder.
     pub data: PathBuf,
@@ -38,6 +39,11 @@ impl Layout {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.data.join("control.sock")
+    }
+    /// Held by the process that has the folder open.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.data.join("node.lock")
     }
     /// How a first client connects; written by the node when it serves.
     #[must_use]

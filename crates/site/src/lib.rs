@@ -5,6 +5,7 @@
 //! [`mod@accept_loss`].
 
 pub mod accept_loss;
+pub mod apart;
 mod certificates;
 pub mod config;
 mod connect;

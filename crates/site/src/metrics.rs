@@ -2,11 +2,12 @@
 //! people, buckets or objects.
 
 use crate::node::Node;
+use async_trait::async_trait;
 use epoch::SiteView;
 use gate::{Ops, Readiness, Seen};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use words::SiteId;
 
 /// Upper bounds of the latency buckets, in milliseconds.
@@ -106,6 +107,7 @@ impl Node {
     }
 }
 
+#[async_trait]
 impl Ops for Node {
     fn readiness(&self) -> Readiness {
         if self.rooms.vault.is_sealed() {
@@ -115,7 +117,7 @@ impl Ops for Node {
         }
     }
 
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> String {
         let mut out = String::with_capacity(8192);
         gauge(
             &mut out,
@@ -136,12 +138,21 @@ impl Ops for Node {
             *self.published.borrow(),
         );
         let _ = self.write_sites(&mut out);
-        let _ = self.write_tls(&mut out);
+        if let Some(tls) = &self.tls {
+            tls.write_metrics(&mut out);
+        }
         let _ = self.counts.write(&mut out);
         out
     }
 
     fn seen(&self, request: Seen) {
         self.counts.add(request);
+    }
+
+    fn handshakes(&self, hybrid: u64, classical: u64) {
+        *self
+            .handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some((hybrid, classical));
     }
 }

@@ -1,6 +1,7 @@
 //! The running node: opened, perhaps unsealed, serving until it is told to stop.
 
-use crate::certificates;
+use crate::apart::Doors;
+use crate::certificates::{self, Watch};
 use crate::config::NodeConfig;
 use crate::control;
 use crate::metrics::Counts;
@@ -13,6 +14,7 @@ use host::{Host, files};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -46,13 +48,46 @@ pub enum RunError {
     /// The certificate cannot be used.
     #[error("{0}")]
     Tls(String),
+    /// Another process has the folder.
+    #[error("another node has {} and does not let go of it; end it first", .0.display())]
+    Held(PathBuf),
+    /// The vault's process did not start, or ended by itself.
+    #[error("{message}")]
+    Apart {
+        /// A stable word, as on the control socket.
+        kind: String,
+        /// What happened and what to do.
+        message: String,
+        /// It is about opening the folders.
+        opening: bool,
+    },
     /// The work in the background stopped.
     #[error("the node stopped itself: {0}")]
     Stopped(String),
 }
 
+impl RunError {
+    /// A stable word, as on the control socket, and whether it is about opening the folders.
+    #[must_use]
+    pub fn kind(&self) -> (&str, bool) {
+        match self {
+            Self::Open(OpenError::NotFounded { .. }) => ("not-found", true),
+            Self::Open(OpenError::Foreign { .. } | OpenError::Refused(_)) => ("conflict", true),
+            Self::Open(_) => ("internal", true),
+            Self::Listen { .. } => ("unavailable", false),
+            Self::PlainBeyondLoopback(_) | Self::Tls(_) => ("usage", false),
+            Self::Held(_) => ("conflict", false),
+            Self::Apart { kind, opening, .. } => (kind, *opening),
+            Self::Control(_) | Self::Stopped(_) => ("internal", false),
+        }
+    }
+}
+
 /// How long a node that ends waits for the last entries of the ledger.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
+/// How often, and how many times, it is tried to take the folder.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
+const LOCK_LOOKS: u32 = 500;
 
 /// A running node.
 pub struct Node {
@@ -64,7 +99,10 @@ pub struct Node {
     pub(crate) opened_now: Notify,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
+    /// What this process's own door serves with.
     pub(crate) tls: Option<gate::Tls>,
+    /// Handshakes of a door in another process.
+    pub(crate) handshakes: std::sync::Mutex<Option<(u64, u64)>>,
     pub(crate) stop: watch::Sender<bool>,
     /// Only one heal or scrub runs at a time.
     pub(crate) healing: Mutex<()>,
@@ -72,30 +110,58 @@ pub struct Node {
     pub(crate) publishers: Publishers,
 }
 
-/// Opens the node and serves until `shutdown` is done, the node is told to stop, or it has to stop itself.
+/// Where a node's door is.
+enum Door {
+    /// In this process.
+    Here(TcpListener, gate::Config),
+    /// In a process of its own.
+    Apart(Doors),
+}
+
+/// Opens the node and serves from this one process until `shutdown` is done, the node is told to stop, or it has to
+/// stop itself. What speaks to the network and what holds the keys then share one memory: see [`crate::apart`].
 pub async fn run(
     config: NodeConfig,
     host: Host,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    if config.tls.is_none()
-        && !config.s3_listen.ip().is_loopback()
-        && !config.allow_plain_beyond_loopback
-    {
-        return Err(RunError::PlainBeyondLoopback(config.s3_listen));
-    }
+    check_plain(&config)?;
+    let _lock = hold(&config).await?;
     let opened = open(&config, &host).await?;
-    let listener = TcpListener::bind(config.s3_listen)
-        .await
-        .map_err(|error| RunError::Listen {
-            address: config.s3_listen,
-            error,
-        })?;
-    let address = listener.local_addr().map_err(|error| RunError::Listen {
+    let listener = listen(config.s3_listen).await?;
+    let mut config = config;
+    config.s3_listen = listener.local_addr().map_err(|error| RunError::Listen {
         address: config.s3_listen,
         error,
     })?;
     let gate = gate_config(&config, &host)?;
+    run_with(config, host, opened, Door::Here(listener, gate), shutdown).await
+}
+
+/// Opens the node and serves doors that are processes of their own. `s3_listen` is the address they serve.
+pub(crate) async fn run_apart(
+    config: NodeConfig,
+    host: Host,
+    doors: Doors,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let _lock = hold(&config).await?;
+    let opened = open(&config, &host).await?;
+    run_with(config, host, opened, Door::Apart(doors), shutdown).await
+}
+
+async fn run_with(
+    config: NodeConfig,
+    host: Host,
+    opened: Opened,
+    door: Door,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let node = Arc::new(Node {
         rooms: Arc::new(Rooms {
             vault: Arc::clone(&opened.vault),
@@ -103,26 +169,56 @@ pub async fn run(
         }),
         unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
         opened_now: Notify::new(),
-        endpoint: format!(
-            "{}://{address}",
-            if gate.tls.is_some() { "https" } else { "http" }
-        ),
+        endpoint: format!("{scheme}://{}", config.s3_listen),
         counts: Counts::default(),
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
-        tls: gate.tls.clone(),
+        tls: match &door {
+            Door::Here(_, gate) => gate.tls.clone(),
+            Door::Apart(_) => None,
+        },
+        handshakes: std::sync::Mutex::new(None),
         config,
         host,
         opened,
     });
-    let outcome = node.serve(listener, gate, shutdown).await;
+    let outcome = node.serve(door, shutdown).await;
     node.end().await;
     outcome
 }
 
-fn gate_config(config: &NodeConfig, host: &Host) -> Result<gate::Config, RunError> {
+pub(crate) fn check_plain(config: &NodeConfig) -> Result<(), RunError> {
+    let plain = config.tls.is_none() && !config.s3_listen.ip().is_loopback();
+    if plain && !config.allow_plain_beyond_loopback {
+        return Err(RunError::PlainBeyondLoopback(config.s3_listen));
+    }
+    Ok(())
+}
+
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| RunError::Listen { address, error })
+}
+
+/// Takes the folder for this process. A process that was killed may need a moment to let go of it.
+async fn hold(config: &NodeConfig) -> Result<Option<files::Lock>, RunError> {
+    let path = config.layout.lock();
+    for _ in 0..LOCK_LOOKS {
+        match files::lock(&path) {
+            Ok(Some(lock)) => return Ok(Some(lock)),
+            Ok(None) => tokio::time::sleep(LOCK_LOOK).await,
+            // No folder, no cloud: opening says so.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(RunError::Open(OpenError::Read { path, error })),
+        }
+    }
+    Err(RunError::Held(path))
+}
+
+pub(crate) fn gate_config(config: &NodeConfig, host: &Host) -> Result<gate::Config, RunError> {
     let mut gate = gate::Config::new(host.clone());
     gate.region.clone_from(&config.region);
     gate.domains.clone_from(&config.base_domains);
@@ -131,10 +227,26 @@ fn gate_config(config: &NodeConfig, host: &Host) -> Result<gate::Config, RunErro
 }
 
 impl Node {
+    /// What doors in other processes find behind their lanes.
+    fn behind(self: &Arc<Self>) -> link::Behind {
+        link::Behind {
+            backend: Arc::clone(&self.rooms) as _,
+            ops: Arc::clone(self) as _,
+            domains: self.config.base_domains.clone().into(),
+        }
+    }
+
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        Watch {
+            config: &self.config,
+            host: &self.host,
+            tls: self.tls.as_ref(),
+        }
+    }
+
     async fn serve(
         self: &Arc<Self>,
-        listener: TcpListener,
-        gate: gate::Config,
+        door: Door,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
         let socket = self.config.layout.socket();
@@ -150,15 +262,18 @@ impl Node {
         let background = tokio::spawn(Arc::clone(self).upkeep());
         let mut stop = self.stop.subscribe();
         let (door_stop, mut door_stopped) = watch::channel(false);
-        let door = tokio::spawn({
-            let (backend, ops) = (Arc::clone(&self.rooms), Arc::clone(self) as Arc<dyn Ops>);
-            async move {
-                let until = async move {
-                    let _ = door_stopped.wait_for(|stop| *stop).await;
-                };
-                gate::serve(listener, backend, ops, gate, until).await;
+        let until = async move {
+            let _ = door_stopped.wait_for(|stop| *stop).await;
+        };
+        let door = match door {
+            Door::Here(listener, gate) => {
+                let (backend, ops) = (Arc::clone(&self.rooms), Arc::clone(self) as Arc<dyn Ops>);
+                tokio::spawn(async move {
+                    gate::serve(listener, backend, ops, gate, until).await;
+                })
             }
-        });
+            Door::Apart(doors) => tokio::spawn(doors.serve(self.behind(), until)),
+        };
         tracing::info!(
             endpoint = self.endpoint,
             sealed = self.rooms.vault.is_sealed(),

@@ -79,7 +79,9 @@ impl Backend for Rooms {
         key: &ObjectKey,
         asked: ReadAsked,
     ) -> Result<ObjectOut, StoreError> {
-        self.store.get_object(proof(caller)?, bucket, key, asked).await
+        self.store
+            .get_object(proof(caller)?, bucket, key, asked)
+            .await
     }
 
     async fn head_object(
@@ -89,7 +91,10 @@ impl Backend for Rooms {
         key: &ObjectKey,
         asked: ReadAsked,
     ) -> Result<ObjectHead, StoreError> {
-        let head = self.store.head_object(proof(caller)?, bucket, key, asked).await?;
+        let head = self
+            .store
+            .head_object(proof(caller)?, bucket, key, asked)
+            .await?;
         Ok(ObjectHead {
             info: head.info,
             range: head.range,
@@ -128,7 +133,9 @@ impl Backend for Rooms {
         bucket: &BucketName,
         keys: Vec<ObjectKey>,
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        self.store.delete_objects(proof(caller)?, bucket, keys).await
+        self.store
+            .delete_objects(proof(caller)?, bucket, keys)
+            .await
     }
 
     async fn copy_object(
@@ -138,7 +145,9 @@ impl Backend for Rooms {
         key: &ObjectKey,
         asked: CopyAsked,
     ) -> Result<PutDone, StoreError> {
-        self.store.copy_object(proof(caller)?, bucket, key, asked).await
+        self.store
+            .copy_object(proof(caller)?, bucket, key, asked)
+            .await
     }
 
     async fn create_upload(
@@ -148,7 +157,9 @@ impl Backend for Rooms {
         key: &ObjectKey,
         asked: UploadAsked,
     ) -> Result<VersionId, StoreError> {
-        self.store.create_upload(proof(caller)?, bucket, key, asked).await
+        self.store
+            .create_upload(proof(caller)?, bucket, key, asked)
+            .await
     }
 
     #[allow(clippy::too_many_arguments)] // one per noun of the S3 operation
@@ -201,7 +212,9 @@ impl Backend for Rooms {
         key: &ObjectKey,
         upload: VersionId,
     ) -> Result<(), StoreError> {
-        self.store.abort_upload(proof(caller)?, bucket, key, upload).await
+        self.store
+            .abort_upload(proof(caller)?, bucket, key, upload)
+            .await
     }
 
     async fn list_parts(

@@ -39,13 +39,15 @@ fn not_healed(site: SiteId, why: &dyn ToString) -> Failure {
 impl Node {
     /// Runs until the node has to stop; says why.
     pub(crate) async fn upkeep(self: Arc<Self>) -> String {
+        let certificates = self.watch();
         tokio::select! {
             why = self.watch_sites() => why,
             why = self.record_standing() => why,
             () = self.heal_forever() => "healing ended".into(),
             () = self.publish_forever() => "publishing ended".into(),
             () = self.fold_forever() => "folding ended".into(),
-            () = self.watch_certificates() => "watching certificates ended".into(),
+            () = self.renew_certificates() => "renewing certificates ended".into(),
+            () = certificates.run() => "watching certificates ended".into(),
             () = self.sweep_forever() => "sweeping ended".into(),
             () = self.sweep_orphans_forever() => "sweeping ended".into(),
             () = self.open_when_unsealed() => "it cannot be".into(),

@@ -6,7 +6,7 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 
 /// What happens to a client that can do no hybrid key exchange. What such a client sends can be recorded
 /// today and opened by a quantum computer later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Classical {
     /// It is served and counted.
     #[default]

@@ -7,9 +7,10 @@ use std::path::Path;
 /// says why, with `ARCHITECTURE.md`.
 const TABLE: &[(&str, &[&str])] = &[
     ("words", &[]),
+    ("wall", &[]),
     ("host", &["words"]),
     ("ledger", &["words", "host"]),
-    ("seal", &["words", "ledger"]),
+    ("seal", &["words", "ledger", "wall"]),
     ("sign", &["words", "host"]),
     ("charter", &["words", "host", "sign"]),
     ("tls", &["words", "host"]),
@@ -37,11 +38,12 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("gate", &["words", "host", "tls", "authn", "store", "vault"]),
+    ("link", &["words", "authn", "store", "gate"]),
     (
         "site",
         &[
             "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
-            "catalog", "chunks", "mirror", "names", "vault", "store", "gate",
+            "catalog", "chunks", "mirror", "names", "vault", "store", "gate", "link", "wall",
         ],
     ),
     (
@@ -69,6 +71,10 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["gate", "clarence"]),
     ("hyper", &["gate", "site", "clarence"]),
     ("anyhow", &["clarence"]),
+    ("landlock", &["wall"]),
+    ("seccompiler", &["wall"]),
+    ("libc", &["wall"]),
+    ("postcard", &["link"]),
 ];
 
 pub fn check(root: &Path) -> Vec<Finding> {

@@ -56,6 +56,12 @@ pub const KEYS: &[Key] = &[
         "UNSAFE, for development: open at start with the share files that lie in parents.folder",
     ),
     Key::new(
+        "unsafe_vault_in_process",
+        Kind::Flag,
+        Text("false"),
+        "UNSAFE, for measuring: the keys share a process with what speaks to the network",
+    ),
+    Key::new(
         "s3.listen",
         Kind::Address,
         Text("127.0.0.1:7480"),

@@ -8,12 +8,14 @@ use crate::verbs::{found, tls};
 use crate::{envelope, logging, node, process, show};
 use host::files;
 use serde_json::{Value as Json, json};
+use site::apart::Log;
 use site::control::Request;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The tenant that `up` makes, unless the configuration names another one.
 const FIRST_TENANT: &str = "first";
+const IN_ONE: &str = "unsafe_vault_in_process";
 const UNSAFE: &str = "unsafe_unseal_from_this_machine";
 /// How often it is looked whether the node serves, and how long a complete answer is waited for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -111,8 +113,18 @@ async fn run(settings: Settings, kind: &'static str, json: bool, talk: Talk) -> 
         ));
     }
     let config = node::config(&settings)?;
+    let apart = (!settings.flag(IN_ONE)).then(|| Log {
+        level: settings.text("log.level").to_owned(),
+        format: settings.text("log.format").to_owned(),
+        colour: talk.colour(),
+    });
+    if apart.is_none() {
+        talk.warn(&format!(
+            "{IN_ONE} is on: what speaks to the network shares its memory with the keys."
+        ));
+    }
     let announcing = tokio::spawn(announce(settings, kind, json, talk));
-    let outcome = node::run(config, process::told_to_stop()).await;
+    let outcome = node::run(config, apart, process::told_to_stop()).await;
     announcing.abort();
     outcome?;
     Ok(Answer {

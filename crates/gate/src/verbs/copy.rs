@@ -36,6 +36,11 @@ fn source(source: &CopySource) -> Result<(BucketName, ObjectKey), No> {
     }
 }
 
+/// What `x-amz-copy-source` names, read as the verbs read it.
+pub(crate) fn copy_source(header: &str) -> Option<(BucketName, ObjectKey)> {
+    source(&CopySource::parse(header).ok()?).ok()
+}
+
 /// CopyObject.
 pub(super) async fn object(
     verbs: &Verbs,

@@ -12,6 +12,8 @@ mod objects;
 #[cfg(fuzzing)]
 pub(crate) use list::{token, untoken};
 
+pub(crate) use copy::copy_source;
+
 use crate::backend::Backend;
 use crate::refuse::No;
 use crate::ticket::{Asked, Ticket};

@@ -278,6 +278,7 @@ impl Node {
     }
 }
 
+#[async_trait]
 impl Ops for Node {
     fn readiness(&self) -> Readiness {
         if self.sealed.load(Ordering::SeqCst) {
@@ -286,7 +287,7 @@ impl Ops for Node {
             Readiness::Ready
         }
     }
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> String {
         "clarence_up 1\n".to_owned()
     }
 }

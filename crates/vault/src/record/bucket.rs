@@ -8,7 +8,7 @@ use words::{BucketId, TenantId, UnixMillis};
 const VERSION: u8 = 1;
 
 /// What happens to writes while a site is away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SitePolicy {
     /// They are refused.
     Strict,

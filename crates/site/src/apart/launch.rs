@@ -1,0 +1,224 @@
+//! The launcher: starts the parts, starts the door again when it ends, ends them in order.
+
+use super::{DOOR, END_DOORS, FAILED, Log, NEW_DOOR, Told, VAULT, failed};
+use crate::config::NodeConfig;
+use crate::node::{RunError, check_plain, listen};
+use host::Host;
+use link::Trunk;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::Child;
+use tokio::sync::mpsc;
+
+/// Doors that may end by themselves within [`DOORS_TIME`] before the node gives up.
+const DOORS_MAX: usize = 10;
+const DOORS_TIME: Duration = Duration::from_secs(60);
+/// Before a door is started again.
+const DOOR_AGAIN: Duration = Duration::from_millis(50);
+/// How long a door may take to end once the vault has ended.
+const LAST_DOOR: Duration = Duration::from_secs(2);
+
+/// What the vault says when it has failed.
+#[derive(Deserialize)]
+struct Failed {
+    kind: String,
+    message: String,
+    opening: bool,
+}
+
+/// What the vault says.
+enum Said {
+    EndDoors,
+    Failed(Failed),
+}
+
+/// Serves with the vault and the door in processes of their own, until `shutdown` is done, the node is told to
+/// stop, or it has to stop itself. Must be polled by a thread that lives as long as the node: the parts end with it.
+pub async fn run(
+    mut config: NodeConfig,
+    log: Log,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    check_plain(&config)?;
+    let listener = listen(config.s3_listen).await?;
+    config.s3_listen = listener.local_addr().map_err(|error| RunError::Listen {
+        address: config.s3_listen,
+        error,
+    })?;
+    let told = serde_json::to_vec(&Told { config, log }).map_err(|e| failed(&e))?;
+    let (vault, trunk) = start(VAULT, &told, &[]).map_err(|e| failed(&e))?;
+    let trunk = Arc::new(trunk);
+    let heard = hear(Arc::clone(&trunk)).map_err(|e| failed(&e))?;
+    Launched {
+        told,
+        listener: listener.into_std().map_err(|e| failed(&e))?,
+        vault,
+        trunk,
+        heard,
+        ended: Vec::new(),
+        host: Host::real(),
+    }
+    .run(shutdown)
+    .await
+}
+
+/// Starts this program in another part, with a trunk where its standard input would be.
+fn start(part: &str, told: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<(Child, Trunk)> {
+    let (ours, theirs) = Trunk::pair()?;
+    ours.send(told, fds)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .arg(part)
+        .stdin(Stdio::from(theirs.into_fd()))
+        .stdout(Stdio::null())
+        // A key pressed at the terminal is for the launcher alone.
+        .process_group(0);
+    let mut command = tokio::process::Command::from(command);
+    let child = command.kill_on_drop(true).spawn()?;
+    Ok((child, ours))
+}
+
+/// What the vault says, as it comes.
+fn hear(trunk: Arc<Trunk>) -> io::Result<mpsc::Receiver<Said>> {
+    let (sender, heard) = mpsc::channel(4);
+    std::thread::Builder::new()
+        .name("vault".into())
+        .spawn(move || {
+            while let Ok(Some((note, _))) = trunk.receive() {
+                let said = match note.split_first() {
+                    Some((&FAILED, text)) => serde_json::from_slice(text).ok().map(Said::Failed),
+                    _ if note == END_DOORS => Some(Said::EndDoors),
+                    _ => None,
+                };
+                if let Some(said) = said
+                    && sender.blocking_send(said).is_err()
+                {
+                    return;
+                }
+            }
+        })?;
+    Ok(heard)
+}
+
+fn end(child: &Child) {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw)
+        && let Err(error) = kill_process(pid, Signal::TERM)
+    {
+        tracing::debug!(%error, "a part has ended already");
+    }
+}
+
+struct Launched {
+    told: Vec<u8>,
+    listener: std::net::TcpListener,
+    vault: Child,
+    trunk: Arc<Trunk>,
+    heard: mpsc::Receiver<Said>,
+    /// When doors ended by themselves.
+    ended: Vec<Duration>,
+    host: Host,
+}
+
+impl Launched {
+    async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut door = self.door().map_err(|e| failed(&e))?;
+        let (mut told, mut ending, mut why) = (false, false, None);
+        loop {
+            tokio::select! {
+                () = &mut shutdown, if !told => {
+                    told = true;
+                    end(&self.vault);
+                }
+                said = self.heard.recv() => match said {
+                    Some(Said::EndDoors) => {
+                        ending = true;
+                        end(&door);
+                    }
+                    Some(Said::Failed(failed)) => why = Some(failed),
+                    // The vault has closed its end: its exit is next.
+                    None => {
+                        let status = self.vault.wait().await;
+                        return self.ended(status, why, door).await;
+                    }
+                },
+                status = self.vault.wait() => {
+                    while let Some(said) = self.heard.recv().await {
+                        if let Said::Failed(failed) = said {
+                            why = Some(failed);
+                        }
+                    }
+                    return self.ended(status, why, door).await;
+                }
+                status = door.wait(), if !ending => {
+                    let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+                    tracing::error!(status, "the door ended by itself and is started again; the vault stays open");
+                    self.again()?;
+                    tokio::time::sleep(DOOR_AGAIN).await;
+                    door = self.door().map_err(|e| failed(&e))?;
+                }
+            }
+        }
+    }
+
+    /// Starts a door, and tells the vault of it.
+    fn door(&self) -> io::Result<Child> {
+        let (vaults, doors) = Trunk::pair()?;
+        let (door, _) = start(DOOR, &self.told, &[self.listener.as_fd(), doors.as_fd()])?;
+        self.trunk.send(NEW_DOOR, &[vaults.as_fd()])?;
+        Ok(door)
+    }
+
+    /// Whether another door may be started.
+    fn again(&mut self) -> Result<(), RunError> {
+        let now = self.host.elapsed();
+        self.ended.retain(|at| now.saturating_sub(*at) < DOORS_TIME);
+        self.ended.push(now);
+        if self.ended.len() > DOORS_MAX {
+            return Err(RunError::Stopped(format!(
+                "its door ended {DOORS_MAX} times within {} seconds; what was acknowledged is safe, and the log says why",
+                DOORS_TIME.as_secs()
+            )));
+        }
+        Ok(())
+    }
+
+    async fn ended(
+        self,
+        status: io::Result<std::process::ExitStatus>,
+        why: Option<Failed>,
+        mut door: Child,
+    ) -> Result<(), RunError> {
+        end(&door);
+        if tokio::time::timeout(LAST_DOOR, door.wait()).await.is_err() {
+            tracing::warn!("the door did not end and is killed");
+        }
+        if let Some(Failed {
+            kind,
+            message,
+            opening,
+        }) = why
+        {
+            return Err(RunError::Apart {
+                kind,
+                message,
+                opening,
+            });
+        }
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(RunError::Stopped(format!(
+                "the vault's process ended ({status}); what was acknowledged is safe: start the node again"
+            ))),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
