@@ -14,7 +14,8 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         word: "static mut",
-        except: &[],
+        // Pages that keys lie in belong to the process.
+        except: &["crates/wall/src/secret.rs"],
         mend: "no global mutable state: hand the value in",
     },
     Rule {
