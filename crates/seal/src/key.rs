@@ -116,6 +116,8 @@ key_types! {
     LedgerKey
     /// Seals small records about tenants, buckets and objects.
     MetaKey
+    /// Seals the twin of the catalog that a guest keeps at its host.
+    TwinKey
 }
 
 macro_rules! lends {
@@ -128,7 +130,7 @@ macro_rules! lends {
     )*};
 }
 
-lends! { IndexKey LedgerKey MetaKey }
+lends! { IndexKey LedgerKey MetaKey TwinKey }
 
 /// A key from which a key for one purpose is derived: HKDF-Expand-SHA-512 of the parent with the purpose's
 /// label. Such a key changes with its parent; where it must outlive its parent's rotation, draw it at
@@ -158,6 +160,7 @@ derivations! {
     SiteKey => MetaKey, "meta";
     SiteKey => LedgerKey, "ledger";
     SiteKey => NameKey, "name";
+    SiteKey => TwinKey, "twin";
     TenantKey => MetaKey, "meta";
     TenantKey => LedgerKey, "ledger";
     TenantKey => NameKey, "name";
