@@ -19,6 +19,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("catalog", &["words", "host", "epoch", "ledger"]),
     ("chunks", &["words", "host", "seal"]),
     (
+        "embassy",
+        &["words", "host", "tls", "seal", "authn", "catalog", "chunks"],
+    ),
+    (
         "mirror",
         &["words", "host", "seal", "epoch", "catalog", "chunks"],
     ),
@@ -41,12 +45,14 @@ const TABLE: &[(&str, &[&str])] = &[
         "site",
         &[
             "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
-            "catalog", "chunks", "mirror", "names", "vault", "store", "gate",
+            "catalog", "chunks", "embassy", "mirror", "names", "vault", "store", "gate",
         ],
     ),
     (
         "clarence",
-        &["words", "host", "sign", "tls", "charter", "ledger", "site"],
+        &[
+            "words", "host", "sign", "tls", "charter", "ledger", "embassy", "site",
+        ],
     ),
     (
         "sim",
@@ -66,8 +72,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("vsss-rs", &["charter"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
-    ("tokio-rustls", &["gate", "clarence"]),
-    ("hyper", &["gate", "site", "clarence"]),
+    ("tokio-rustls", &["gate", "embassy", "clarence"]),
+    ("hyper", &["gate", "embassy", "site", "clarence"]),
     ("anyhow", &["clarence"]),
 ];
 
