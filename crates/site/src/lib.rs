@@ -2,14 +2,17 @@
 //! the background and answers the command line. No logic of objects, keys or sites lives here.
 //!
 //! Reading order: [`layout`], [`mod@found`], [`node`], [`control`], `upkeep`,
-//! [`mod@accept_loss`].
+//! [`mod@accept_loss`], [`guest`], [`mod@restore`],
+//! [`mod@drill`].
 
 pub mod accept_loss;
 mod certificates;
 pub mod config;
 mod connect;
 pub mod control;
+pub mod drill;
 pub mod found;
+pub mod guest;
 pub mod inventory;
 pub mod layout;
 mod loss;
@@ -18,6 +21,7 @@ mod new_folder;
 pub mod node;
 mod open;
 mod publish;
+pub mod restore;
 mod rooms;
 mod status;
 mod unseal;
@@ -26,8 +30,11 @@ mod upkeep;
 pub use accept_loss::{AcceptLossError, LossReport, accept_loss};
 pub use certificates::names as certificate_names;
 pub use config::NodeConfig;
+pub use drill::{DrillError, DrillReport, drill};
 pub use found::{FoundError, FoundReport, found};
+pub use guest::{EmbassyConfig, make_owner};
 pub use layout::Layout;
 pub use node::{RunError, run};
 pub use open::OpenError;
+pub use restore::{RestoreAsked, RestoreError, RestoreReport, RestoreStep, restore};
 pub use rooms::Rooms;

@@ -84,6 +84,7 @@ pub async fn run(
     {
         return Err(RunError::PlainBeyondLoopback(config.s3_listen));
     }
+    refuse_unfinished(&config)?;
     let opened = open(&config, &host).await?;
     let listener = TcpListener::bind(config.s3_listen)
         .await
@@ -120,6 +121,20 @@ pub async fn run(
     let outcome = node.serve(listener, gate, shutdown).await;
     node.end().await;
     outcome
+}
+
+/// A restore that was interrupted leaves folders that lack chunks.
+fn refuse_unfinished(config: &NodeConfig) -> Result<(), OpenError> {
+    for site in words::SiteId::BOTH {
+        let mark = config.layout.site(site).join(crate::restore::MARK);
+        if matches!(files::stat(&mark), Ok(Some(_))) {
+            return Err(OpenError::Refused(format!(
+                "{} is there: a restore was interrupted before everything was back; remove the folders and restore again",
+                mark.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn gate_config(config: &NodeConfig, host: &Host) -> Result<gate::Config, RunError> {
