@@ -1,8 +1,6 @@
 """Opens an export of an embassy (`clarence embassy evacuate`) with a quorum of the guest's shares, without Clarence.
-
     pip install cryptography
     python3 embassy_open.py EXPORT OUT share.clarence share.clarence …      writes OUT/<tenant>/<bucket>/<object>
-
 The bytes are drawn in docs/format: embassy.md, seal.md, vault.md, store.md, charter.md."""
 import hashlib, hmac, os, re, sys
 from struct import unpack
@@ -10,9 +8,7 @@ from urllib.parse import quote
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 def expand(key, info, length):                                                    # HKDF-Expand-SHA-512, RFC 5869
     out, block = b"", b""
-    while len(out) < length:
-        block = hmac.new(key, block + info + bytes([len(out) // 64 + 1]), hashlib.sha512).digest()
-        out += block
+    while len(out) < length: block = hmac.new(key, block + info + bytes([len(out) // 64 + 1]), hashlib.sha512).digest(); out += block
     return out[:length]
 def unseal(key, context, sealed, what):                                           # seal.md section 1
     info = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + sealed[:24] + context
@@ -28,8 +24,7 @@ def unwrap(key, level, parent, parent_version, child, child_version, wrapped, wh
     return unseal(key, b"clarence/v1/wrap\0" + b"".join(len(f).to_bytes(4, "big") + f for f in fields), wrapped, what)
 def value(key, context, sealed, what): return unseal(key, b"clarence/v1/value\0" + context, sealed, what)
 def lp(b, at):                                                                    # length (u32), then so many bytes
-    n = unpack(">I", b[at:at + 4])[0]
-    return b[at + 4:at + 4 + n], at + 4 + n
+    n = unpack(">I", b[at:at + 4])[0]; return b[at + 4:at + 4 + n], at + 4 + n
 def times(a, b):                                                                  # GF(256) modulo x^8+x^4+x^3+x+1
     p = 0
     while b: p, a, b = p ^ (a if b & 1 else 0), (a << 1) ^ (0x11b if a & 0x80 else 0), b >> 1
@@ -37,8 +32,7 @@ def times(a, b):                                                                
 def rebuild(texts):                                                               # charter.md: interpolation at 0
     points = {int(re.search(r"^this share +(\d+)", t, re.M)[1]): bytes.fromhex("".join(re.findall(r"^share +(.*)$", t, re.M))) for t in texts}
     root = bytearray(32)
-    for x, y in points.items():
-        weight = 1
+    for (x, y), weight in ((p, 1) for p in points.items()):
         for other in points.keys() - {x}: weight = times(weight, times(other, next(i for i in range(1, 256) if times(i, x ^ other) == 1)))
         for i in range(32): root[i] ^= times(weight, y[i])
     return bytes(root)
@@ -101,5 +95,6 @@ def main(export, out, *shares):
                     plain = b"".join(segment(export, p[lp(p, 9)[1]:], key, context + n, what) for n, p in parts)
                 if len(plain) != unpack(">Q", r[80:88])[0]: sys.exit(f"{what}: its length is another one")
                 os.makedirs(f"{out}/{tname.decode()}/{bname}", exist_ok=True)
-                open(f"{out}/{tname.decode()}/{bname}/{quote(name, safe='')[:200]}", "wb").write(plain)
+                file = quote(name, safe="") if len(quote(name, safe="")) < 250 else version.hex()   # too long for a file system
+                open(f"{out}/{tname.decode()}/{bname}/{file}", "wb").write(plain)
 main(*sys.argv[1:])
