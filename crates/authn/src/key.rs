@@ -66,6 +66,12 @@ impl SigningKey {
     pub fn region(&self) -> &str {
         &self.region
     }
+    /// Our signature over `text`.
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
+        let mut signature = [0; 32];
+        signature.copy_from_slice(hmac::sign(&self.key, text).as_ref());
+        signature
+    }
     /// Whether `signature` is ours over `text`; takes the same time whatever the signature holds.
     pub(crate) fn signed(&self, text: &[u8], signature: &[u8; 32]) -> bool {
         hmac::verify(&self.key, text, signature).is_ok()

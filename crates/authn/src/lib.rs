@@ -6,7 +6,7 @@
 //! the hashing of whole bodies (the store hashes while it streams).
 //!
 //! Reading order: [`request`] (what a request presents), [`verify()`] (the check),
-//! [`chunks`] and [`chunked`] (bodies), [`error`] (what a refused client is told).
+//! [`chunks`] and [`chunked`] (bodies), [`signing`] (our own requests), [`error`] (what a refused client is told).
 
 mod canonical;
 pub mod chunked;
@@ -20,6 +20,7 @@ pub mod key;
 mod presigned;
 pub mod request;
 mod scope;
+pub mod signing;
 mod time;
 mod verify;
 

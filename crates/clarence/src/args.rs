@@ -1,5 +1,6 @@
 //! The command line as it is typed. Examples come first in every help.
 
+use crate::guest::args::{Embassy, Guest};
 use crate::joint::args::Joint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -128,6 +129,12 @@ Examples:
 It listens on a loopback address only, and refuses a server without hybrid key exchange. What goes through
 is not changed, so signatures stay right.")]
     Proxy(Proxy),
+    /// A cloud that keeps a twin at a host that cannot open it
+    #[command(subcommand)]
+    Guest(Guest),
+    /// Leave a host with everything, come back from it, rehearse it
+    #[command(subcommand)]
+    Embassy(Embassy),
     /// End the running node cleanly
     #[command(after_help = "Example:\n  clarence stop")]
     Stop,
@@ -419,6 +426,8 @@ impl Verb {
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",
             Self::Joint(asked) => asked.kind(),
+            Self::Guest(asked) => asked.kind(),
+            Self::Embassy(asked) => asked.kind(),
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",
             Self::Config(Config::Show { .. }) => "config.show",

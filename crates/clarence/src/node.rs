@@ -6,15 +6,19 @@ use crate::exit::{Exit, Failure};
 use crate::logging;
 use crate::talk::Talk;
 use charter::{Charter, ShareFile};
+use embassy::{Acknowledge, Place};
 use host::Host;
 use serde_json::Value;
 use site::apart::{self, Log};
 use site::config::{Certificates, Classical, SitePolicy};
 use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
-use site::{AcceptLossError, FoundError, FoundReport, Layout, LossReport, NodeConfig, RunError};
+use site::{
+    AcceptLossError, EmbassyConfig, FoundError, FoundReport, Layout, LossReport, NodeConfig,
+    RunError,
+};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use words::SiteId;
 
 const LOOK_AT_FOLDERS: &str = "`clarence doctor` looks at folders, permissions and witnesses";
@@ -52,6 +56,15 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
         "strict" => SitePolicy::Strict,
         _ => SitePolicy::Available,
     };
+    if let Some(file) = settings.optional("embassy.host") {
+        config.embassy = Some(EmbassyConfig {
+            place: embassy_place(Path::new(file), settings.text("embassy.bucket"))?,
+            acknowledge: match settings.text("embassy.acknowledge") {
+                "at-home" => Acknowledge::AtHome,
+                _ => Acknowledge::AtHost,
+            },
+        });
+    }
     config.unsafe_unseal_from_this_machine = settings.flag("unsafe_unseal_from_this_machine");
     config.first_tenant = settings
         .optional("node.first_tenant")
@@ -60,6 +73,11 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
     config.catalog_cache_bytes = settings.size("cache.catalog");
     config.names_cache_bytes = usize::try_from(settings.size("cache.names")).unwrap_or(usize::MAX);
     Ok(config)
+}
+
+/// A bucket at a host, from the file that the host handed out.
+pub fn embassy_place(file: &Path, bucket: &str) -> Result<Place, Failure> {
+    Place::read(file, bucket).map_err(|e| Failure::usage(e).named("embassy"))
 }
 
 /// Whether nothing was ever founded here: no folder of the cloud holds anything.

@@ -70,6 +70,11 @@ pub const USES: &[CryptoUse] = &[
         "seals small records about tenants, buckets and objects",
         "derived from the key above it; never stored",
     ),
+    sealing(
+        "twin-key",
+        "seals the twin of the catalog that a guest keeps at its host",
+        "derived from site a's key; never stored",
+    ),
     CryptoUse {
         name: "name-key",
         algorithm: "HMAC-SHA-512",

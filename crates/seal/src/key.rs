@@ -113,6 +113,8 @@ key_types! {
     LedgerKey
     /// Seals small records about tenants, buckets and objects.
     MetaKey
+    /// Seals the twin of the catalog that a guest keeps at its host.
+    TwinKey
 }
 
 macro_rules! lends {
@@ -125,7 +127,7 @@ macro_rules! lends {
     )*};
 }
 
-lends! { IndexKey LedgerKey MetaKey }
+lends! { IndexKey LedgerKey MetaKey TwinKey }
 
 /// A key from which a key for one purpose is derived: HKDF-Expand-SHA-512 of the parent with the purpose's
 /// label. Such a key changes with its parent; where it must outlive its parent's rotation, draw it at
@@ -155,6 +157,7 @@ derivations! {
     SiteKey => MetaKey, "meta";
     SiteKey => LedgerKey, "ledger";
     SiteKey => NameKey, "name";
+    SiteKey => TwinKey, "twin";
     TenantKey => MetaKey, "meta";
     TenantKey => LedgerKey, "ledger";
     TenantKey => NameKey, "name";

@@ -23,7 +23,7 @@ pub mod writer;
 pub use cobblestone::{OpenError, SegmentOpener, SegmentSealer};
 pub use key::{
     BucketKey, Derives, GroupKey, IndexKey, Key, LedgerKey, MetaKey, NameKey, RootKey, SiteKey,
-    TenantKey, kcv, name_hash,
+    TenantKey, TwinKey, kcv, name_hash,
 };
 pub use object_key::ObjectKey;
 pub use record::{

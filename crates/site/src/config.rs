@@ -1,5 +1,6 @@
 //! What a node is told at its start. The binary reads it from flags, environment and file.
 
+use crate::guest::EmbassyConfig;
 use crate::layout::Layout;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -44,6 +45,8 @@ pub struct NodeConfig {
     pub site_policy: SitePolicy,
     /// The shares lie on this machine and the node unseals itself with them. Unsafe, for development.
     pub unsafe_unseal_from_this_machine: bool,
+    /// Where a guest keeps its twin; a cloud that is no guest has none.
+    pub embassy: Option<EmbassyConfig>,
     /// Make this tenant with a credential when there is none yet.
     pub first_tenant: Option<String>,
     /// Write `connect.json` when serving.
@@ -69,6 +72,7 @@ impl NodeConfig {
             allow_plain_beyond_loopback: false,
             site_policy: SitePolicy::Available,
             unsafe_unseal_from_this_machine: false,
+            embassy: None,
             first_tenant: None,
             write_connect: false,
             catalog_cache_bytes: 32 * 1024 * 1024,

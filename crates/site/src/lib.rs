@@ -2,7 +2,8 @@
 //! the background and answers the command line. No logic of objects, keys or sites lives here.
 //!
 //! Reading order: [`layout`], [`mod@found`], [`node`], [`control`], `upkeep`,
-//! [`mod@accept_loss`].
+//! [`mod@accept_loss`], [`guest`], [`mod@restore`],
+//! [`mod@drill`].
 
 pub mod accept_loss;
 pub mod apart;
@@ -10,7 +11,9 @@ mod certificates;
 pub mod config;
 mod connect;
 pub mod control;
+pub mod drill;
 pub mod found;
+pub mod guest;
 pub mod inventory;
 pub mod layout;
 mod loss;
@@ -19,6 +22,7 @@ mod new_folder;
 pub mod node;
 mod open;
 mod publish;
+pub mod restore;
 mod rooms;
 mod status;
 mod unseal;
@@ -27,8 +31,11 @@ mod upkeep;
 pub use accept_loss::{AcceptLossError, LossReport, accept_loss};
 pub use certificates::names as certificate_names;
 pub use config::NodeConfig;
+pub use drill::{DrillError, DrillReport, drill};
 pub use found::{FoundError, FoundReport, found};
+pub use guest::{EmbassyConfig, make_owner};
 pub use layout::Layout;
 pub use node::{RunError, run};
 pub use open::OpenError;
+pub use restore::{RestoreAsked, RestoreError, RestoreReport, RestoreStep, restore};
 pub use rooms::Rooms;

@@ -51,7 +51,7 @@ impl Node {
 }
 
 /// The header of `site`, from that of either site.
-fn header_of_other(known: &SiteHeader, site: SiteId) -> SiteHeader {
+pub(crate) fn header_of_other(known: &SiteHeader, site: SiteId) -> SiteHeader {
     if known.site == site {
         return known.clone();
     }

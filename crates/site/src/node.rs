@@ -126,6 +126,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     check_plain(&config)?;
+    refuse_unfinished(&config)?;
     let _lock = hold(&config).await?;
     let opened = open(&config, &host).await?;
     let listener = listen(config.s3_listen).await?;
@@ -145,6 +146,7 @@ pub(crate) async fn run_apart(
     doors: Doors,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    refuse_unfinished(&config)?;
     let _lock = hold(&config).await?;
     let opened = open(&config, &host).await?;
     run_with(config, host, opened, Door::Apart(doors), shutdown).await
@@ -193,6 +195,20 @@ pub(crate) fn check_plain(config: &NodeConfig) -> Result<(), RunError> {
     let plain = config.tls.is_none() && !config.s3_listen.ip().is_loopback();
     if plain && !config.allow_plain_beyond_loopback {
         return Err(RunError::PlainBeyondLoopback(config.s3_listen));
+    }
+    Ok(())
+}
+
+/// A restore that was interrupted leaves folders that lack chunks.
+fn refuse_unfinished(config: &NodeConfig) -> Result<(), OpenError> {
+    for site in words::SiteId::BOTH {
+        let mark = config.layout.site(site).join(crate::restore::MARK);
+        if matches!(files::stat(&mark), Ok(Some(_))) {
+            return Err(OpenError::Refused(format!(
+                "{} is there: a restore was interrupted before everything was back; remove the folders and restore again",
+                mark.display()
+            )));
+        }
     }
     Ok(())
 }

@@ -2,12 +2,15 @@
 
 use crate::config::NodeConfig;
 use crate::found::places;
+use crate::guest::{self, Guest};
 use crate::layout::Layout;
 use crate::loss::Loss;
+use catalog::Engine;
 use catalog::embedded::{Embedded, Options};
 use charter::{Charter, Custody};
 use chunks::ChunkStore;
 use chunks::dir::Dir;
+use embassy::{Acknowledge, Twinned};
 use epoch::Tenure;
 use host::{Host, files};
 use mirror::Mirror;
@@ -16,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Store;
 use vault::record::site_header::{self, SiteHeader, SiteHeaderError};
-use vault::{Vault, VaultConfig};
+use vault::{SitePolicy, Vault, VaultConfig};
 use words::SiteId;
 
 /// Why a node did not open. Nothing was changed.
@@ -83,6 +86,7 @@ pub struct Opened {
     pub vault: Arc<Vault>,
     pub index: Arc<Index>,
     pub store: Arc<Store>,
+    pub guest: Option<Guest>,
 }
 
 /// The header of a site folder; `None` if the folder or the file is not there.
@@ -169,6 +173,27 @@ pub async fn open_with(
     host: &Host,
     accept_loss: bool,
 ) -> Result<Opened, OpenError> {
+    let guest = match &config.embassy {
+        Some(embassy) => Some(Guest::new(embassy, host)?),
+        None => None,
+    };
+    let layout = &config.layout;
+    let b: Arc<dyn ChunkStore> = match &guest {
+        Some(guest) => Arc::new(guest.chunks()),
+        None => Arc::new(Dir::awaiting(layout.site(SiteId::B))),
+    };
+    let stores = [Arc::new(Dir::awaiting(layout.site(SiteId::A))), b];
+    open_on(config, host, accept_loss, stores, guest).await
+}
+
+/// The same with given stores of chunks.
+pub async fn open_on(
+    config: &NodeConfig,
+    host: &Host,
+    accept_loss: bool,
+    stores: [Arc<dyn ChunkStore>; 2],
+    guest: Option<Guest>,
+) -> Result<Opened, OpenError> {
     let layout = &config.layout;
     let (present, header) = headers(layout)?;
     let (charter, custody) = charter_and_custody(layout, &header)?;
@@ -188,8 +213,6 @@ pub async fn open_with(
         engine.set_folder(site, layout.site(site).to_path_buf());
     }
     let engine = Arc::new(engine);
-    let stores = SiteId::BOTH
-        .map(|site| -> Arc<dyn ChunkStore> { Arc::new(Dir::awaiting(layout.site(site))) });
     let loss = Arc::new(Loss {
         engine: Arc::clone(&engine),
     });
@@ -200,22 +223,30 @@ pub async fn open_with(
     let vault_config = VaultConfig {
         region: config.region.clone(),
         node: config.node.clone(),
-        site_policy: config.site_policy,
+        site_policy: match &config.embassy {
+            // What is acknowledged at the host has its chunks there.
+            Some(embassy) if embassy.acknowledge == Acknowledge::AtHost => SitePolicy::Strict,
+            _ => config.site_policy,
+        },
     };
-    let vault = Vault::new(host.clone(), Arc::clone(&engine) as _, vault_config)?;
+    let facts: Arc<dyn Engine> = match &guest {
+        Some(guest) => Arc::new(Twinned::new(Arc::clone(&engine), Arc::clone(&guest.twin))),
+        None => Arc::clone(&engine) as _,
+    };
+    let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config)?;
     let index = Arc::new(Index::new(
-        Arc::clone(&engine) as _,
+        Arc::clone(&facts),
         host.clone(),
         config.names_cache_bytes,
     ));
     let store = Store::new(
         Arc::clone(&vault),
-        Arc::clone(&engine) as _,
+        facts,
         Arc::clone(&mirror),
         Arc::clone(&index),
         host.clone(),
     );
-    Ok(Opened {
+    let opened = Opened {
         header,
         custody,
         charter,
@@ -225,5 +256,10 @@ pub async fn open_with(
         vault,
         index,
         store,
-    })
+        guest,
+    };
+    if opened.guest.is_some() {
+        drop(guest::home(layout, &opened)?);
+    }
+    Ok(opened)
 }

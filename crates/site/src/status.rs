@@ -134,6 +134,7 @@ impl Node {
             "epoch": view.record.epoch,
             "sites": sites,
             "troubles": troubles,
+            "embassy": self.opened.guest.as_ref().map(|guest| guest.status(self.opened.engine.head().ok())),
             "ledger": { "signed_entries": *self.published.borrow() },
         }))
     }

@@ -46,6 +46,7 @@ impl Node {
             () = self.heal_forever() => "healing ended".into(),
             () = self.publish_forever() => "publishing ended".into(),
             () = self.fold_forever() => "folding ended".into(),
+            () = self.keep_twin() => "keeping the twin ended".into(),
             () = self.renew_certificates() => "renewing certificates ended".into(),
             () = certificates.run() => "watching certificates ended".into(),
             () = self.sweep_forever() => "sweeping ended".into(),

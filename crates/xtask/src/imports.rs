@@ -20,6 +20,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("catalog", &["words", "host", "epoch", "ledger"]),
     ("chunks", &["words", "host", "seal"]),
     (
+        "embassy",
+        &["words", "host", "tls", "seal", "authn", "catalog", "chunks"],
+    ),
+    (
         "mirror",
         &["words", "host", "seal", "epoch", "catalog", "chunks"],
     ),
@@ -43,12 +47,15 @@ const TABLE: &[(&str, &[&str])] = &[
         "site",
         &[
             "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
-            "catalog", "chunks", "mirror", "names", "vault", "store", "gate", "link", "wall",
+            "catalog", "chunks", "embassy", "mirror", "names", "vault", "store", "gate", "link",
+            "wall",
         ],
     ),
     (
         "clarence",
-        &["words", "host", "sign", "tls", "charter", "ledger", "site"],
+        &[
+            "words", "host", "sign", "tls", "charter", "ledger", "embassy", "site",
+        ],
     ),
     (
         "sim",
@@ -68,8 +75,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("vsss-rs", &["charter"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
-    ("tokio-rustls", &["gate", "clarence"]),
-    ("hyper", &["gate", "site", "clarence"]),
+    ("tokio-rustls", &["gate", "embassy", "clarence"]),
+    ("hyper", &["gate", "embassy", "site", "clarence"]),
     ("anyhow", &["clarence"]),
     ("landlock", &["wall"]),
     ("seccompiler", &["wall"]),

@@ -5,12 +5,13 @@
 //! Never here: deciding who is current (`epoch` does), what a row means, opening what is sealed.
 //!
 //! Reading order: [`writer`], [`batch`], [`site`], [`site_thread`], [`journal`], [`recover`], [`heal`],
-//! [`catch_up`], [`scrub`].
+//! [`catch_up`], [`scrub`], [`follow`].
 
 mod batch;
 mod catch_up;
 mod error;
 mod folder;
+pub mod follow;
 mod heal;
 mod journal;
 mod options;

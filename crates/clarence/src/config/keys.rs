@@ -147,6 +147,24 @@ pub const KEYS: &[Key] = &[
         "new buckets: accept writes with one site and record the debt, or refuse them",
     ),
     Key::new(
+        "embassy.host",
+        Kind::Path,
+        Unset,
+        "this cloud is a guest: the file that the host handed out (endpoint, region, credential, authority)",
+    ),
+    Key::new(
+        "embassy.bucket",
+        Kind::Name,
+        Unset,
+        "the bucket at the host in which the guest keeps its twin",
+    ),
+    Key::new(
+        "embassy.acknowledge",
+        Kind::Choice(&["at-host", "at-home"]),
+        Text("at-host"),
+        "a guest's writes: acknowledged when they are durable at the host as well, or at home already",
+    ),
+    Key::new(
         "log.format",
         Kind::Choice(&["text", "json"]),
         Text("text"),

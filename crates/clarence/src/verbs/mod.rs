@@ -4,7 +4,7 @@ mod accept_loss;
 mod configuration;
 mod crypto;
 mod doctor;
-mod found;
+pub mod found;
 mod keys;
 mod ledger;
 mod machine;
@@ -15,6 +15,9 @@ mod sites;
 mod status;
 pub mod tls;
 mod verify;
+
+pub use serve::serve_guest;
+pub use shares::read_share;
 
 use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
 use crate::config::{Places, Settings};
@@ -29,6 +32,8 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Completions(asked) => machine::completions(&asked),
         Verb::Version => machine::version(),
         Verb::Joint(asked) => crate::joint::perform(asked, talk),
+        Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
+        Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
         Verb::Config(Config::Check) => configuration::check(&settings(everywhere)?),

@@ -28,6 +28,13 @@ pub fn serve(everywhere: &Everywhere, asked: &Serve, talk: Talk) -> Outcome {
     runtime()?.block_on(run(settings, "serve", everywhere.json, talk))
 }
 
+/// The same for a guest; the caller has seen that it is one.
+pub fn serve_guest(everywhere: &Everywhere, listen: &Listen, talk: Talk) -> Outcome {
+    let settings = Settings::read(Places::find(everywhere), &flags(listen))?;
+    settings.check()?;
+    runtime()?.block_on(run(settings, "guest.serve", everywhere.json, talk))
+}
+
 pub fn up(everywhere: &Everywhere, asked: &Up, talk: Talk) -> Outcome {
     let mut flags = flags(&asked.listen);
     if asked.sealed {

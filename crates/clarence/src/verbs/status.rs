@@ -49,6 +49,12 @@ fn text(data: &Value) -> String {
             format!("{signed} entries under a signed checkpoint"),
         ),
     ]);
+    if let Some(embassy) = data.get("embassy").filter(|found| !found.is_null()) {
+        text.push_str(&show::fields(&[
+            ("host", show::text(embassy, "place")),
+            ("twin", twin(embassy)),
+        ]));
+    }
     let rows: Vec<Vec<String>> = show::list(data, "sites").iter().map(site).collect();
     text.push('\n');
     text.push_str(&show::table(
@@ -69,6 +75,24 @@ fn text(data: &Value) -> String {
         text.push_str(&show::table(&["WHEN", "SITE", "KIND", "WHAT"], &rows));
     }
     text
+}
+
+/// How the twin at the host is.
+fn twin(embassy: &Value) -> String {
+    let (here, there) = (
+        show::number(embassy, "batch_at_home"),
+        show::number(embassy, "batch_at_host"),
+    );
+    let why = show::text(embassy, "why");
+    let why = if why.is_empty() {
+        why
+    } else {
+        format!(": {why}")
+    };
+    format!(
+        "{}, batch {there} of {here} is at the host{why}",
+        show::text(embassy, "state")
+    )
 }
 
 fn site(site: &Value) -> Vec<String> {

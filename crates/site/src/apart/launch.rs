@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Child;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 /// Doors that may end by themselves within [`DOORS_TIME`] before the node gives up.
 const DOORS_MAX: usize = 10;
@@ -52,8 +53,18 @@ pub async fn run(
         address: config.s3_listen,
         error,
     })?;
-    let told = serde_json::to_vec(&Told { config, log }).map_err(|e| failed(&e))?;
-    let (vault, trunk) = start(VAULT, &told, &[]).map_err(|e| failed(&e))?;
+    let told = |config: &NodeConfig| {
+        let told = Told {
+            config: config.clone(),
+            log: log.clone(),
+        };
+        serde_json::to_vec(&told).map_err(|e| failed(&e))
+    };
+    // A guest's credential at its host is the vault's affair.
+    let vaults = Zeroizing::new(told(&config)?);
+    config.embassy = None;
+    let told = told(&config)?;
+    let (vault, trunk) = start(VAULT, &vaults, &[]).map_err(|e| failed(&e))?;
     let trunk = Arc::new(trunk);
     let heard = hear(Arc::clone(&trunk)).map_err(|e| failed(&e))?;
     Launched {

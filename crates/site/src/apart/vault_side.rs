@@ -31,7 +31,11 @@ pub fn run(launcher: Trunk, config: NodeConfig) -> Result<(), RunError> {
 }
 
 fn walled(launcher: &Arc<Trunk>, config: NodeConfig) -> Result<(), RunError> {
-    let built = wall::build(wall::Role::Vault, &reads(), &writes(&config));
+    let role = match config.embassy {
+        None => wall::Role::Vault,
+        Some(_) => wall::Role::Guest,
+    };
+    let built = wall::build(role, &reads(), &writes(&config));
     let built = built.map_err(|e| failed(&e))?;
     let locked = wall::lock_memory();
     tracing::debug!(?built, locked, "the vault's walls stand");

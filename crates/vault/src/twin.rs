@@ -1,0 +1,31 @@
+//! The key of the catalog's twin at a host: derived from site a's key, so that the root opens it and no key
+//! of one tenant does.
+
+use crate::Vault;
+use crate::error::VaultError;
+use crate::found::root_site;
+use charter::RootSecret;
+use seal::{Derives, RootKey, SiteKey, TwinKey, Wrapped};
+use words::{CloudId, SiteId};
+
+impl Vault {
+    /// The key with which the twin is sealed.
+    pub fn twin_key(&self) -> Result<TwinKey, VaultError> {
+        let secrets = self.secrets()?;
+        let key = secrets.site_keys[SiteId::A.index()].as_ref();
+        Ok(key.ok_or(VaultError::Sealed)?.derive())
+    }
+}
+
+/// The same from the root, without a catalog: for bringing a cloud back from its twin.
+pub fn twin_key(
+    root: &RootSecret,
+    cloud: CloudId,
+    site_key_version: u32,
+    site_key: [u8; 104],
+) -> Result<TwinKey, VaultError> {
+    let root = RootKey::from_bytes(*root.expose());
+    let context = root_site(cloud, SiteId::A, site_key_version);
+    let key: SiteKey = seal::unwrap(&root, &Wrapped::from_bytes(site_key), &context)?;
+    Ok(key.derive())
+}
