@@ -16,6 +16,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("authn", &["words"]),
     ("policy", &["words", "authn"]),
     ("epoch", &["words", "host"]),
+    ("hsm", &["words", "host"]),
+    ("tpm", &["words", "host"]),
     ("catalog", &["words", "host", "epoch", "ledger"]),
     ("chunks", &["words", "host", "seal"]),
     (
@@ -41,12 +43,14 @@ const TABLE: &[(&str, &[&str])] = &[
         "site",
         &[
             "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
-            "catalog", "chunks", "mirror", "names", "vault", "store", "gate",
+            "catalog", "chunks", "mirror", "names", "hsm", "tpm", "vault", "store", "gate",
         ],
     ),
     (
         "clarence",
-        &["words", "host", "sign", "tls", "charter", "ledger", "site"],
+        &[
+            "words", "host", "sign", "tls", "charter", "ledger", "hsm", "site",
+        ],
     ),
     (
         "sim",
@@ -64,6 +68,7 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["policy"]),
     ("s3s", &["gate"]),
     ("vsss-rs", &["charter"]),
+    ("cryptoki", &["hsm"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
     ("tokio-rustls", &["gate", "clarence"]),
