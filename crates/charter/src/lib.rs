@@ -19,6 +19,7 @@ pub mod approval;
 pub mod ceremony;
 mod charter;
 pub mod class;
+mod custody_keys;
 mod derive;
 mod document;
 pub mod files;

@@ -102,6 +102,12 @@ first client how to connect.")]
         after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
     )]
     AcceptLoss(AcceptLoss),
+    /// An HSM that holds a part of what opens the sites' keys
+    #[command(subcommand)]
+    Hsm(Hsm),
+    /// Loads a PKCS #11 module for the node; not for people
+    #[command(name = site::MODULE_VERB, hide = true, after_help = "Example: none; the node starts it")]
+    Pkcs11Module,
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
@@ -307,6 +313,50 @@ pub struct AcceptLoss {
     pub shares: Vec<PathBuf>,
 }
 
+/// `clarence hsm`
+#[derive(Subcommand, Debug)]
+pub enum Hsm {
+    /// List the tokens that a PKCS #11 module offers; needs no PIN
+    #[command(
+        after_help = "Examples:\n  clarence hsm probe --module /usr/lib/softhsm/libsofthsm2.so\n  clarence hsm probe    the module of hsm.uri"
+    )]
+    Probe {
+        /// The module [default: that of hsm.uri]
+        #[arg(long, value_name = "FILE")]
+        module: Option<PathBuf>,
+    },
+    /// Let a token hold a part of what opens the sites' keys; needs a quorum of shares and a node that is stopped
+    #[command(after_help = "\
+Examples:
+  clarence hsm enrol --share usb1/share.clarence --share usb2/share.clarence
+  clarence hsm enrol --share usb1/share.clarence --share usb2/share.clarence \\
+    --hsm 'pkcs11:token=site-b?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/etc/clarence/pin-b'
+
+Without --hsm the token of hsm.uri is enrolled. Each further token opens the cloud as well; enrol two at
+least, because a cloud whose tokens are all lost is lost. Old copies of the site folders still open with
+shares alone until the sites' keys are changed.")]
+    Enrol {
+        /// A share file, a party's folder, or - for stdin; as many as the charter asks for
+        #[arg(long = "share", value_name = "FILE", required = true)]
+        shares: Vec<PathBuf>,
+        /// The token [default: that of hsm.uri]
+        #[arg(long, value_name = "URI")]
+        hsm: Option<String>,
+    },
+    /// Let the shares open the cloud alone again; needs a quorum of shares, the token and a node that is stopped
+    #[command(
+        after_help = "Example:\n  clarence hsm withdraw --share usb1/share.clarence --share usb2/share.clarence"
+    )]
+    Withdraw {
+        /// A share file, a party's folder, or - for stdin; as many as the charter asks for
+        #[arg(long = "share", value_name = "FILE", required = true)]
+        shares: Vec<PathBuf>,
+    },
+    /// Which tokens are enrolled, and whether that of hsm.uri opens now
+    #[command(after_help = "Example:\n  clarence hsm status --json")]
+    Status,
+}
+
 /// One of the two sites.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SiteLetter {
@@ -418,6 +468,11 @@ impl Verb {
             Self::Scrub => "scrub",
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",
+            Self::Hsm(Hsm::Probe { .. }) => "hsm.probe",
+            Self::Hsm(Hsm::Enrol { .. }) => "hsm.enrol",
+            Self::Hsm(Hsm::Withdraw { .. }) => "hsm.withdraw",
+            Self::Hsm(Hsm::Status) => "hsm.status",
+            Self::Pkcs11Module => "pkcs11-module",
             Self::Joint(asked) => asked.kind(),
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",

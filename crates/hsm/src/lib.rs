@@ -19,11 +19,13 @@ mod message;
 mod module;
 mod pin;
 mod record;
+mod uri;
 mod worker;
 
 pub use client::{Access, Hsm, Program};
 pub use fault::Fault;
 pub use message::{KeyName, TokenFacts, Wrap};
 pub use pin::PinError;
-pub use record::{FILE, Holder, HsmRecord, RECORD_BYTES_MAX, RecordError};
+pub use record::{FILE, HOLDERS_MAX, Holder, HsmRecord, RECORD_BYTES_MAX, RecordError};
+pub use uri::UriError;
 pub use worker::serve;

@@ -39,6 +39,8 @@ pub struct NodeConfig {
     pub tls_classical: Classical,
     /// The operator said that plain HTTP may leave the loopback address.
     pub allow_plain_beyond_loopback: bool,
+    /// The HSM token that holds a part of what opens the sites' keys.
+    pub hsm: Option<hsm::Access>,
     /// What happens to writes in new buckets while a site is away.
     pub site_policy: SitePolicy,
     /// The shares lie on this machine and the node unseals itself with them. Unsafe, for development.
@@ -66,6 +68,7 @@ impl NodeConfig {
             tls: None,
             tls_classical: Classical::default(),
             allow_plain_beyond_loopback: false,
+            hsm: None,
             site_policy: SitePolicy::Available,
             unsafe_unseal_from_this_machine: false,
             first_tenant: None,

@@ -28,6 +28,10 @@ impl Node {
                 )
             }
             Ok(Progress::Complete(root)) => {
+                let root =
+                    crate::outer::complete(&self.config, &self.host, &self.opened.header, root)
+                        .await
+                        .map_err(|e| Failure::new("denied", e))?;
                 self.rooms
                     .vault
                     .unseal(root, &self.opened.header, &parties)

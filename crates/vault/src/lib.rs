@@ -19,6 +19,7 @@ mod identify;
 pub mod inventory;
 mod journal;
 pub mod record;
+mod rewrap;
 mod secrets;
 mod settle;
 mod unseal;
@@ -34,6 +35,7 @@ pub use inventory::{KeyAges, KeyCounts};
 pub use journal::{EntryShown, shown_fields};
 pub use policy::Action;
 pub use record::bucket::SitePolicy;
+pub use rewrap::{header_opens, rewrap};
 pub use settle::{Close, Settled, WriteFacts};
 pub use unseal::UnsealStep;
 

@@ -135,6 +135,12 @@ pub const KEYS: &[Key] = &[
         "make this tenant when there is none of that name, and write DIR/connect.json for it",
     ),
     Key::new(
+        "hsm.uri",
+        Kind::Name,
+        Unset,
+        "the HSM token that holds a part of what opens the sites' keys: pkcs11:token=...?module-path=...&pin-source=...",
+    ),
+    Key::new(
         "writes.while_a_site_is_away",
         Kind::Choice(&["available", "strict"]),
         Text("available"),

@@ -5,6 +5,7 @@ mod configuration;
 mod crypto;
 mod doctor;
 mod found;
+mod hsm;
 mod keys;
 mod ledger;
 mod machine;
@@ -37,6 +38,8 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         }
         Verb::Proxy(asked) => proxy::proxy(everywhere, &asked, talk),
         Verb::Tls(asked) => tls::tls(&settings(everywhere)?, &asked, talk),
+        Verb::Pkcs11Module => hsm::module(),
+        Verb::Hsm(asked) => waiting(hsm::hsm(asked, &settings(everywhere)?, talk)),
         Verb::Doctor => waiting(doctor::doctor(everywhere, talk)),
         Verb::Ledger(Ledger::Verify(asked)) => verify::verify(everywhere, &asked, talk),
         verb => {
