@@ -42,8 +42,9 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "site",
         &[
-            "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
-            "catalog", "chunks", "mirror", "names", "hsm", "tpm", "vault", "store", "gate",
+            "words", "host", "sign", "tls", "seal", "ledger", "charter", "authn", "policy",
+            "epoch", "catalog", "chunks", "mirror", "names", "hsm", "tpm", "vault", "store",
+            "gate",
         ],
     ),
     (
