@@ -18,6 +18,27 @@ impl RootSecret {
     }
 }
 
+/// The key of a restart without officers: neither half gives it alone. `lease` is the digest of the request that
+/// a quorum has approved.
+pub fn restart_key(
+    own_half: &[u8; 32],
+    other_half: &[u8; 32],
+    cloud: CloudId,
+    lease: &[u8; 64],
+) -> Result<Zeroizing<[u8; 32]>, CryptoFault> {
+    derive(&[own_half, other_half], b"restart", cloud, lease)
+}
+
+/// The key with which the holder of the other half knows who asks for it. It is derived one way from the own half:
+/// whoever has it can neither find that half nor the restart key.
+pub fn exchange_key(
+    own_half: &[u8; 32],
+    cloud: CloudId,
+    lease: &[u8; 64],
+) -> Result<Zeroizing<[u8; 32]>, CryptoFault> {
+    derive(&[own_half], b"exchange", cloud, lease)
+}
+
 fn derive(
     secrets: &[&[u8]],
     purpose: &[u8],
@@ -51,6 +72,22 @@ mod tests {
             of(2, 3, CloudId::from_bytes([9; 16])),
             [2; 32],
             [3; 32],
+        ];
+        assert!(others.iter().all(|other| *other != key));
+    }
+
+    #[test]
+    fn a_restart_key_needs_both_halves_and_its_lease() {
+        let cloud = CloudId::from_bytes([1; 16]);
+        let key = restart_key(&[2; 32], &[3; 32], cloud, &[4; 64]).unwrap();
+        let exchange = exchange_key(&[2; 32], cloud, &[4; 64]).unwrap();
+        let others = [
+            restart_key(&[9; 32], &[3; 32], cloud, &[4; 64]).unwrap(),
+            restart_key(&[2; 32], &[9; 32], cloud, &[4; 64]).unwrap(),
+            restart_key(&[3; 32], &[2; 32], cloud, &[4; 64]).unwrap(),
+            restart_key(&[2; 32], &[3; 32], cloud, &[9; 64]).unwrap(),
+            restart_key(&exchange, &[3; 32], cloud, &[4; 64]).unwrap(),
+            exchange,
         ];
         assert!(others.iter().all(|other| *other != key));
     }

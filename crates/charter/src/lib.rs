@@ -37,6 +37,7 @@ pub mod who;
 pub use ceremony::{CeremonyError, Contribution, Founding, Resharing, found, reshare};
 pub use charter::{Charter, CharterDigest, CharterError, PARTIES_MAX};
 pub use class::{Class, Rule};
+pub use custody_keys::{exchange_key, restart_key};
 pub use derive::CryptoFault;
 pub use formula::Formula;
 pub use law::{Deed, Terms};

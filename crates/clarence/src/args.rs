@@ -108,6 +108,9 @@ first client how to connect.")]
     /// Loads a PKCS #11 module for the node; not for people
     #[command(name = site::MODULE_VERB, hide = true, after_help = "Example: none; the node starts it")]
     Pkcs11Module,
+    /// Restarts without officers, for a time that a quorum grants
+    #[command(subcommand)]
+    Restart(Restart),
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
@@ -357,6 +360,39 @@ shares alone until the sites' keys are changed.")]
     Status,
 }
 
+/// `clarence restart`
+#[derive(Subcommand, Debug)]
+pub enum Restart {
+    /// Let the running, open node restart without officers, on an approved order of lease-restart
+    #[command(after_help = "\
+Examples:
+  clarence propose lease-restart node=node-1 days=30 ...     then approve, then execute --out lease.order
+  clarence restart grant lease.order --approvers cards
+  clarence restart grant lease.order --approvers cards --pcr 7 --pcr 11
+
+One half of the key is sealed to this machine's TPM (tpm.device), the other lies at the other site. The
+order's cool-off counts from when the node first sees it: give it twice if it has one.")]
+    Grant {
+        /// The order, written by `clarence execute`
+        order: PathBuf,
+        /// The approvers' cards, or folders with them
+        #[arg(long, value_name = "FILE", required = true)]
+        approvers: Vec<PathBuf>,
+        /// A PCR of the TPM that must stay as it is; may be given several times [default: 7]
+        #[arg(long = "pcr", value_name = "N", value_parser = clap::value_parser!(u8).range(0..=23))]
+        pcrs: Vec<u8>,
+        /// The site that holds the other half
+        #[arg(long, default_value = "b")]
+        held_by: SiteLetter,
+    },
+    /// End the lease now; needs nobody's leave
+    #[command(after_help = "Example:\n  clarence restart end")]
+    End,
+    /// Whether there is a lease, and until when
+    #[command(after_help = "Example:\n  clarence restart status --json")]
+    Status,
+}
+
 /// One of the two sites.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SiteLetter {
@@ -472,6 +508,9 @@ impl Verb {
             Self::Hsm(Hsm::Enrol { .. }) => "hsm.enrol",
             Self::Hsm(Hsm::Withdraw { .. }) => "hsm.withdraw",
             Self::Hsm(Hsm::Status) => "hsm.status",
+            Self::Restart(Restart::Grant { .. }) => "restart.grant",
+            Self::Restart(Restart::End) => "restart.end",
+            Self::Restart(Restart::Status) => "restart.status",
             Self::Pkcs11Module => "pkcs11-module",
             Self::Joint(asked) => asked.kind(),
             Self::Doctor => "doctor",

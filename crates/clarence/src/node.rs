@@ -57,6 +57,7 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
         .map(hsm::Access::parse)
         .transpose()
         .map_err(|e| Failure::usage(format!("hsm.uri: {e}")).named("configuration"))?;
+    config.tpm = site::tpm_place(settings.text("tpm.device"));
     config.first_tenant = settings
         .optional("node.first_tenant")
         .map(ToOwned::to_owned);

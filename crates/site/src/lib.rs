@@ -20,6 +20,7 @@ pub mod node;
 mod open;
 mod outer;
 mod publish;
+pub mod restart;
 mod rooms;
 mod status;
 mod unseal;
@@ -27,7 +28,7 @@ mod upkeep;
 
 pub use accept_loss::{AcceptLossError, LossReport, accept_loss};
 pub use certificates::names as certificate_names;
-pub use config::NodeConfig;
+pub use config::{NodeConfig, tpm_place};
 pub use enrol::{EnrolError, EnrolReport, HsmStatus, enrol, hsm_status, withdraw};
 pub use found::{FoundError, FoundReport, found};
 pub use layout::Layout;

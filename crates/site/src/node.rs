@@ -70,6 +70,8 @@ pub struct Node {
     pub(crate) healing: Mutex<()>,
     pub(crate) published: watch::Sender<u64>,
     pub(crate) publishers: Publishers,
+    /// Why a restart without officers was refused, until it is in the ledger.
+    pub(crate) restart_refused: std::sync::Mutex<Option<String>>,
 }
 
 /// Opens the node and serves until `shutdown` is done, the node is told to stop, or it has to stop itself.
@@ -112,6 +114,7 @@ pub async fn run(
         healing: Mutex::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
+        restart_refused: std::sync::Mutex::default(),
         tls: gate.tls.clone(),
         config,
         host,
@@ -137,11 +140,14 @@ impl Node {
         gate: gate::Config,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
+        // Before anybody can ask: what a lease opens is open when the node answers.
+        self.restart().await;
         let socket = self.config.layout.socket();
         let control = tokio::spawn({
             let node = Arc::clone(self);
             async move { control::serve(node, &socket).await }
         });
+        let lease = tokio::spawn(Arc::clone(self).keep_lease());
         if self.config.unsafe_unseal_from_this_machine
             && let Err(failure) = self.unseal_from_this_machine().await
         {
@@ -176,6 +182,7 @@ impl Node {
                 Err(error) => error.to_string(),
             })),
         };
+        lease.abort();
         let _ = door_stop.send(true);
         let _ = door.await;
         outcome

@@ -37,6 +37,7 @@ impl Node {
                     .unseal(root, &self.opened.header, &parties)
                     .await?;
                 self.enter_accepted_loss().await?;
+                self.enter_refused_restart().await?;
                 self.rooms.vault.all_changed().await?;
                 tracing::info!(parties = ?parties.iter().map(PartyName::as_str).collect::<Vec<_>>(), "the node is open");
                 self.opened_now.notify_waiters();

@@ -141,6 +141,12 @@ pub const KEYS: &[Key] = &[
         "the HSM token that holds a part of what opens the sites' keys: pkcs11:token=...?module-path=...&pin-source=...",
     ),
     Key::new(
+        "tpm.device",
+        Kind::Name,
+        Text("/dev/tpmrm0"),
+        "this machine's TPM, for restarts without officers; unix:PATH for a socket",
+    ),
+    Key::new(
         "writes.while_a_site_is_away",
         Kind::Choice(&["available", "strict"]),
         Text("available"),

@@ -10,6 +10,7 @@ mod keys;
 mod ledger;
 mod machine;
 mod proxy;
+mod restart;
 mod serve;
 mod shares;
 mod sites;
@@ -63,6 +64,7 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
         Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
         Verb::Crypto(Crypto::Inventory) => crypto::inventory(settings, talk).await,
+        Verb::Restart(asked) => restart::restart(settings, asked, talk).await,
         Verb::Stop => machine::stop(settings, talk).await,
         _ => Err(Failure::new(
             Exit::Unsupported,

@@ -12,6 +12,7 @@ mod custody;
 mod joint;
 mod ledger;
 mod node;
+mod restart;
 mod run;
 mod schema;
 mod settings;
