@@ -15,6 +15,7 @@
 
 mod client;
 mod fault;
+pub mod inventory;
 mod message;
 mod module;
 mod pin;

@@ -12,6 +12,7 @@
 //! Reading order: [`Policy`], [`Tpm`], `wire`, `link`.
 
 mod fault;
+pub mod inventory;
 mod link;
 mod policy;
 mod sealed;

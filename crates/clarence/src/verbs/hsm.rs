@@ -1,7 +1,7 @@
 //! `clarence hsm`, and the process that loads a PKCS #11 module.
 
-use crate::args::Hsm;
 use crate::config::Settings;
+use crate::custody_args::Hsm;
 use crate::exit::{Answer, Exit, Failure, Outcome};
 use crate::talk::Talk;
 use crate::verbs::shares::read_share;

@@ -1,7 +1,7 @@
 //! `clarence restart`: leases for restarts without officers.
 
-use crate::args::Restart;
 use crate::config::Settings;
+use crate::custody_args::Restart;
 use crate::exit::{Answer, Outcome};
 use crate::joint::read;
 use crate::talk::Talk;

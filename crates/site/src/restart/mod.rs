@@ -22,3 +22,4 @@ mod records;
 mod tests;
 
 pub use fault::RestartError;
+pub(crate) use node::lease_of;

@@ -11,7 +11,7 @@ use host::files;
 use ledger::Kind;
 use serde_json::{Value, json};
 use sign::Stamp;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tpm::Tpm;
@@ -21,20 +21,30 @@ use zeroize::Zeroizing;
 /// Between two looks at the clock.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// The record in a node's folder.
+fn own_in(data: &Path) -> Result<Option<Own>, RestartError> {
+    let path = data.join(OWN_FILE);
+    let bytes = files::read(&path, OWN_BYTES_MAX).map_err(|error| RestartError::File {
+        path: path.clone(),
+        error,
+    })?;
+    bytes
+        .map(|bytes| Own::decode(&bytes).map_err(|error| RestartError::Record { path, error }))
+        .transpose()
+}
+
+/// When the lease in a node's folder was granted and when it ends.
+pub(crate) fn lease_of(data: &Path) -> Result<Option<(UnixMillis, UnixMillis)>, RestartError> {
+    Ok(own_in(data)?.map(|own| (own.granted, own.ends)))
+}
+
 impl Node {
     fn own_path(&self) -> PathBuf {
         self.config.layout.data.join(OWN_FILE)
     }
 
     fn own(&self) -> Result<Option<Own>, RestartError> {
-        let path = self.own_path();
-        let bytes = files::read(&path, OWN_BYTES_MAX).map_err(|error| RestartError::File {
-            path: path.clone(),
-            error,
-        })?;
-        bytes
-            .map(|bytes| Own::decode(&bytes).map_err(|error| RestartError::Record { path, error }))
-            .transpose()
+        own_in(&self.config.layout.data)
     }
 
     fn put_own(&self, own: &Own) -> Result<(), RestartError> {
