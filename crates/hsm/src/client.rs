@@ -215,7 +215,14 @@ impl Hsm {
         self.starts.push_back(now);
         let broken = |error: io::Error| Fault::Crashed(format!("could not be started: {error}"));
         let (ours, theirs) = UnixStream::pair().map_err(broken)?;
-        let child = Command::new(&self.program.path)
+        let mut command = Command::new(&self.program.path);
+        // What the node is configured with is not the module's business.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CLARENCE_") {
+                command.env_remove(name);
+            }
+        }
+        let child = command
             .args(&self.program.arguments)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             // A module's own talk belongs into its own log, and may hold what it was told.

@@ -44,7 +44,7 @@ pub enum Fault {
     Crashed(String),
     /// It was started too often.
     #[error(
-        "the process with the PKCS #11 module broke {0} times within a minute and is left alone until then; look at the module"
+        "the process with the PKCS #11 module broke {0} times within a minute and is not started again; look at the module"
     )]
     TooOften(usize),
     /// The module answered with an error of its own.

@@ -72,6 +72,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pin_comes_from_a_descriptor_as_well() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let (from, mut to) = std::io::pipe().unwrap();
+        to.write_all(b"1234\n").unwrap();
+        drop(to);
+        let path = PathBuf::from(format!("/dev/fd/{}", from.as_raw_fd()));
+        assert_eq!(&**read(&path).unwrap(), b"1234");
+        assert!(
+            matches!(read(&path), Err(PinError::Empty(_))),
+            "a pipe is read once"
+        );
+    }
+
+    #[test]
     fn a_pin_that_others_can_read_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pin");

@@ -66,10 +66,12 @@ pub enum OuterError {
     )]
     OtherHeader,
     /// The PIN.
-    #[error(transparent)]
+    #[error("{0}; then give the shares again")]
     Pin(#[from] PinError),
     /// The HSM.
-    #[error("the HSM gave nothing, so the node stays sealed: {0}")]
+    #[error(
+        "the HSM gave nothing, so the sites' keys stay closed: {0}; then give the shares again"
+    )]
     Hsm(#[from] Fault),
     /// The cryptographic library refused to work, or a process could not be started.
     #[error("{0}")]

@@ -154,6 +154,9 @@ impl Node {
             vault
                 .open_by_restart(&key, own.id, &own.keys, under)
                 .await?;
+            self.enter_accepted_loss()
+                .await
+                .map_err(|failure| RestartError::Machine(failure.message))?;
             vault.all_changed().await?;
             Ok::<_, RestartError>(own)
         }
@@ -239,15 +242,31 @@ impl Node {
     /// Notes the time while a lease lasts, so that a clock set back later does not revive it, and ends one that is
     /// over.
     pub(crate) async fn keep_lease(self: Arc<Self>) {
+        let mut said = String::new();
         loop {
             tokio::time::sleep(LOOK).await;
             let node = Arc::clone(&self);
-            let looked = tokio::task::spawn_blocking(move || node.look_at_lease()).await;
-            match looked {
-                Ok(Err(error)) => tracing::warn!(%error, "a lease was looked at"),
-                Ok(Ok(())) => {}
-                Err(error) => tracing::warn!(%error, "a lease could not be looked at"),
+            let looked = tokio::task::spawn_blocking(move || node.look_at_lease())
+                .await
+                .unwrap_or_else(|e| Err(RestartError::Machine(e.to_string())));
+            let Err(error) = looked else {
+                continue;
+            };
+            let why = error.to_string();
+            if why == said {
+                continue;
             }
+            tracing::warn!(why, "a lease for restarts");
+            if matches!(error, RestartError::Over(_)) && !self.rooms.vault.is_sealed() {
+                let vault = &self.rooms.vault;
+                let entered = vault
+                    .record_act(Kind::Admin, "RestartEnd", why.clone())
+                    .await;
+                if let Err(error) = entered {
+                    tracing::warn!(%error, "the end of a lease is not in the ledger");
+                }
+            }
+            said = why;
         }
     }
 
