@@ -39,6 +39,14 @@ pub const USES: &[CryptoUse] = &[
         place: "only during the ceremony",
     },
     CryptoUse {
+        name: "restart-key",
+        algorithm: "HKDF-SHA-512",
+        family: Family::Symmetric,
+        strength: Strength::symmetric(256),
+        purpose: "from two halves, the key that opens the sites' keys at a restart without officers",
+        place: "one half in the TPM, one in restart/ at the other site; never stored whole",
+    },
+    CryptoUse {
         name: "share-digest",
         algorithm: "SHA-512/256",
         family: Family::Hash,

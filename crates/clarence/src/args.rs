@@ -1,5 +1,6 @@
 //! The command line as it is typed. Examples come first in every help.
 
+use crate::custody_args::{Hsm, Restart};
 use crate::guest::args::{Embassy, Guest};
 use crate::joint::args::Joint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -103,6 +104,15 @@ first client how to connect.")]
         after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
     )]
     AcceptLoss(AcceptLoss),
+    /// An HSM that holds a part of what opens the sites' keys
+    #[command(subcommand)]
+    Hsm(Hsm),
+    /// Loads a PKCS #11 module for the node; not for people
+    #[command(name = site::MODULE_VERB, hide = true, after_help = "Example: none; the node starts it")]
+    Pkcs11Module,
+    /// Restarts without officers, for a time that a quorum grants
+    #[command(subcommand)]
+    Restart(Restart),
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
@@ -425,6 +435,9 @@ impl Verb {
             Self::Scrub => "scrub",
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",
+            Self::Hsm(asked) => asked.kind(),
+            Self::Restart(asked) => asked.kind(),
+            Self::Pkcs11Module => "pkcs11-module",
             Self::Joint(asked) => asked.kind(),
             Self::Guest(asked) => asked.kind(),
             Self::Embassy(asked) => asked.kind(),

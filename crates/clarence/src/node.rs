@@ -14,8 +14,8 @@ use site::config::{Certificates, Classical, SitePolicy};
 use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
 use site::{
-    AcceptLossError, EmbassyConfig, FoundError, FoundReport, Layout, LossReport, NodeConfig,
-    RunError,
+    AcceptLossError, EmbassyConfig, EnrolError, EnrolReport, FoundError, FoundReport, HsmStatus,
+    Layout, LossReport, NodeConfig, RunError,
 };
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,12 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
         });
     }
     config.unsafe_unseal_from_this_machine = settings.flag("unsafe_unseal_from_this_machine");
+    config.hsm = settings
+        .optional("hsm.uri")
+        .map(hsm::Access::parse)
+        .transpose()
+        .map_err(|e| Failure::usage(format!("hsm.uri: {e}")).named("configuration"))?;
+    config.tpm = site::tpm_place(settings.text("tpm.device"));
     config.first_tenant = settings
         .optional("node.first_tenant")
         .map(ToOwned::to_owned);
@@ -179,8 +185,45 @@ impl From<AcceptLossError> for Failure {
             AcceptLossError::Open(open) => return Self::from_open(open),
             AcceptLossError::NotNeeded | AcceptLossError::Record(_) => Exit::Conflict,
             AcceptLossError::NoFolder(_) => Exit::NotFound,
-            AcceptLossError::Share(_) | AcceptLossError::TooFew { .. } => Exit::Auth,
+            AcceptLossError::Share(_)
+            | AcceptLossError::TooFew { .. }
+            | AcceptLossError::Outer(_) => Exit::Auth,
             AcceptLossError::NotEntered { .. } => Exit::General,
+        };
+        Self::new(exit, error)
+    }
+}
+
+/// Enrols an HSM token. Only on a node that does not run.
+pub async fn hsm_enrol(
+    settings: &Settings,
+    shares: Vec<ShareFile>,
+    token: Option<hsm::Access>,
+) -> Result<EnrolReport, Failure> {
+    Ok(site::enrol(&config(settings)?, &Host::real(), shares, token).await?)
+}
+
+/// Takes the HSM away from what opens the cloud. Only on a node that does not run.
+pub async fn hsm_withdraw(
+    settings: &Settings,
+    shares: Vec<ShareFile>,
+) -> Result<EnrolReport, Failure> {
+    Ok(site::withdraw(&config(settings)?, &Host::real(), shares).await?)
+}
+
+/// Which tokens are enrolled, and whether the configured one opens.
+pub fn hsm_status(settings: &Settings) -> Result<HsmStatus, Failure> {
+    Ok(site::hsm_status(&config(settings)?, &Host::real())?)
+}
+
+impl From<EnrolError> for Failure {
+    fn from(error: EnrolError) -> Self {
+        let exit = match &error {
+            EnrolError::Open(open) => return Self::from_open(open),
+            EnrolError::Away(_) | EnrolError::None | EnrolError::Full => Exit::Conflict,
+            EnrolError::Share(_) | EnrolError::TooFew { .. } | EnrolError::Outer(_) => Exit::Auth,
+            EnrolError::NoToken => Exit::Usage,
+            _ => Exit::General,
         };
         Self::new(exit, error)
     }

@@ -27,6 +27,9 @@ pub enum AcceptLossError {
     /// A share was refused.
     #[error("{0}; nothing was changed")]
     Share(#[from] UnsealError),
+    /// The HSM's part is missing.
+    #[error("{0}; nothing was changed")]
+    Outer(#[from] crate::outer::OuterError),
     /// Fewer shares than the charter asks for.
     #[error(
         "{have} of the {need} shares that the charter asks for were given, so the loss is not accepted; nothing was changed"
@@ -79,6 +82,7 @@ pub async fn accept_loss(
     }
     let (charter, custody) = charter_and_custody(&config.layout, &header)?;
     let (root, parties) = quorum(Unsealing::new(custody), shares)?;
+    let root = crate::outer::complete(config, host, &header, root).await?;
     let places = places(&config.layout, &charter, header.cloud, host);
     let survey = places.survey()?;
     if let StartDecision::Serve { .. } = survey.decision {

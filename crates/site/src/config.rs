@@ -41,6 +41,10 @@ pub struct NodeConfig {
     pub tls_classical: Classical,
     /// The operator said that plain HTTP may leave the loopback address.
     pub allow_plain_beyond_loopback: bool,
+    /// The HSM token that holds a part of what opens the sites' keys.
+    pub hsm: Option<hsm::Access>,
+    /// This machine's TPM, for restarts without officers.
+    pub tpm: tpm::Place,
     /// What happens to writes in new buckets while a site is away.
     pub site_policy: SitePolicy,
     /// The shares lie on this machine and the node unseals itself with them. Unsafe, for development.
@@ -57,6 +61,12 @@ pub struct NodeConfig {
     pub names_cache_bytes: usize,
 }
 
+/// Where a TPM is: `/dev/tpmrm0`, or `unix:/run/swtpm.sock`.
+#[must_use]
+pub fn tpm_place(text: &str) -> tpm::Place {
+    tpm::Place::parse(text)
+}
+
 impl NodeConfig {
     /// The defaults of a node that keeps everything under one folder.
     #[must_use]
@@ -70,6 +80,8 @@ impl NodeConfig {
             tls: None,
             tls_classical: Classical::default(),
             allow_plain_beyond_loopback: false,
+            hsm: None,
+            tpm: tpm::Place::parse("/dev/tpmrm0"),
             site_policy: SitePolicy::Available,
             unsafe_unseal_from_this_machine: false,
             embassy: None,

@@ -18,6 +18,8 @@ use words::{CryptoUse, SiteId, UnixMillis};
 pub fn uses() -> impl Iterator<Item = &'static CryptoUse> {
     [
         charter::inventory::USES,
+        hsm::inventory::USES,
+        tpm::inventory::USES,
         seal::inventory::USES,
         vault::inventory::USES,
         ledger::inventory::USES,
@@ -133,6 +135,7 @@ impl Inventory {
             troubles: Vec::new(),
         };
         inventory.custody(config);
+        inventory.outside(config);
         inventory.certificates(config);
         inventory
     }
@@ -171,6 +174,35 @@ impl Inventory {
             if let Some(item) = self.item(name) {
                 item.made(1, 1, header.founded);
             }
+        }
+    }
+
+    /// What HSM and TPM hold: tokens that are enrolled, a lease for restarts.
+    fn outside(&mut self, config: &NodeConfig) {
+        if let Ok(Some(header)) = header_of(config.layout.site(SiteId::A)) {
+            match crate::outer::records(&config.layout, &header) {
+                Ok(records) => {
+                    let holders = records.first().map_or(&[][..], |record| &record.holders);
+                    let made = holders.iter().map(|holder| holder.made.0);
+                    let (oldest, newest) = (made.clone().min(), made.max());
+                    if let Some(item) = self.item("hsm-key") {
+                        item.count = Some(holders.len() as u64);
+                        (item.oldest_unix_ms, item.newest_unix_ms) = (oldest, newest);
+                    }
+                }
+                Err(error) => self.troubles.push(error.to_string()),
+            }
+        }
+        match crate::restart::lease_of(&config.layout.data) {
+            Ok(lease) => {
+                for name in ["restart-key", "tpm-storage-key"] {
+                    if let (Some(item), Some((granted, ends))) = (self.item(name), lease) {
+                        item.made(1, 1, granted);
+                        item.ends_unix_ms = Some(ends.0);
+                    }
+                }
+            }
+            Err(error) => self.troubles.push(error.to_string()),
         }
     }
 

@@ -42,6 +42,13 @@ impl Node {
             charter, custody, ..
         } = &self.opened;
         furnish(layout, site, charter, custody).map_err(|e| failed(&e))?;
+        // With an HSM a folder without its record would open to nobody.
+        if let Ok(Some(record)) = files::read(
+            &layout.site(site.other()).join(hsm::FILE),
+            hsm::RECORD_BYTES_MAX,
+        ) {
+            put(folder.join(hsm::FILE), &record, 0o600).map_err(|e| failed(&e))?;
+        }
         let header = header_of_other(&self.opened.header, site);
         // Last: a folder with a header is a folder of the cloud, and is healed as one.
         put(folder.join(site_header::FILE), &header.encode(), 0o600).map_err(|e| failed(&e))?;

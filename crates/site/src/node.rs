@@ -108,6 +108,8 @@ pub struct Node {
     pub(crate) healing: Mutex<()>,
     pub(crate) published: watch::Sender<u64>,
     pub(crate) publishers: Publishers,
+    /// Why a restart without officers was refused, until it is in the ledger.
+    pub(crate) restart_refused: std::sync::Mutex<Option<String>>,
 }
 
 /// Where a node's door is.
@@ -177,6 +179,7 @@ async fn run_with(
         healing: Mutex::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
+        restart_refused: std::sync::Mutex::default(),
         tls: match &door {
             Door::Here(_, gate) => gate.tls.clone(),
             Door::Apart(_) => None,
@@ -265,11 +268,14 @@ impl Node {
         door: Door,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
+        // Before anybody can ask: what a lease opens is open when the node answers.
+        self.restart().await;
         let socket = self.config.layout.socket();
         let control = tokio::spawn({
             let node = Arc::clone(self);
             async move { control::serve(node, &socket).await }
         });
+        let lease = tokio::spawn(Arc::clone(self).keep_lease());
         if self.config.unsafe_unseal_from_this_machine
             && let Err(failure) = self.unseal_from_this_machine().await
         {
@@ -307,6 +313,7 @@ impl Node {
                 Err(error) => error.to_string(),
             })),
         };
+        lease.abort();
         let _ = door_stop.send(true);
         let _ = door.await;
         outcome

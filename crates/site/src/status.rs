@@ -41,7 +41,7 @@ pub(crate) fn all_chunks(
 impl Node {
     /// Does what is asked.
     pub(crate) async fn perform(
-        &self,
+        self: &Arc<Self>,
         request: Request,
         progress: Progress,
     ) -> Result<Value, Failure> {
@@ -49,6 +49,9 @@ impl Node {
             Request::Status => self.status().await,
             Request::Unseal { share } => self.take_share(share.as_bytes()).await,
             Request::Seal => {
+                if let Err(failure) = self.restart_end("the node was sealed").await {
+                    tracing::warn!(why = failure.message, "a lease was not ended");
+                }
                 self.rooms
                     .vault
                     .record_act(
@@ -82,6 +85,22 @@ impl Node {
             }
             Request::Scrub => self.scrub(progress).await,
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
+            Request::RestartGrant {
+                order,
+                cards,
+                pcrs,
+                held_by,
+            } => {
+                let site = held_by.bytes().next().and_then(SiteId::from_letter);
+                let site = site.filter(|_| held_by.len() == 1);
+                let site = site.ok_or_else(|| Failure::new("usage", "a site is a or b"))?;
+                self.restart_grant(order, cards, pcrs, site).await
+            }
+            Request::RestartEnd => {
+                let ended = self.restart_end("asked for at the control socket").await?;
+                Ok(json!({ "ended": ended }))
+            }
+            Request::RestartStatus => self.restart_status(),
             Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);

@@ -28,14 +28,23 @@ impl Node {
                 )
             }
             Ok(Progress::Complete(root)) => {
+                // An HSM may take its time; whoever asks how the node is must not wait for it.
+                drop(unsealing);
+                let root =
+                    crate::outer::complete(&self.config, &self.host, &self.opened.header, root)
+                        .await
+                        .map_err(|e| Failure::new("denied", e))?;
                 self.rooms
                     .vault
                     .unseal(root, &self.opened.header, &parties)
                     .await?;
                 self.enter_accepted_loss().await?;
+                self.enter_refused_restart().await?;
                 self.rooms.vault.all_changed().await?;
                 tracing::info!(parties = ?parties.iter().map(PartyName::as_str).collect::<Vec<_>>(), "the node is open");
                 self.opened_now.notify_waiters();
+                // A share that came while the HSM was asked is not needed any more.
+                self.unsealing.lock().await.forget();
                 Ok(
                     json!({ "sealed": false, "parties": parties.iter().map(ToString::to_string).collect::<Vec<_>>() }),
                 )
@@ -45,7 +54,7 @@ impl Node {
 
     /// While the epoch in force is one that an accepted loss began, each opening says so in the ledger: the
     /// entry of the act itself may not have been made before a crash.
-    async fn enter_accepted_loss(&self) -> Result<(), Failure> {
+    pub(crate) async fn enter_accepted_loss(&self) -> Result<(), Failure> {
         let record = self.opened.tenure.record();
         if !record.is_accepted_loss() {
             return Ok(());

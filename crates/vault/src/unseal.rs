@@ -64,7 +64,7 @@ impl Vault {
         Ok(())
     }
 
-    async fn load(
+    pub(crate) async fn load(
         &self,
         site_keys: [Option<SiteKey>; 2],
         version: u32,

@@ -17,6 +17,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("authn", &["words"]),
     ("policy", &["words", "authn"]),
     ("epoch", &["words", "host"]),
+    ("hsm", &["words", "host"]),
+    ("tpm", &["words", "host"]),
     ("catalog", &["words", "host", "epoch", "ledger"]),
     ("chunks", &["words", "host", "seal"]),
     (
@@ -46,15 +48,15 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "site",
         &[
-            "words", "host", "tls", "seal", "ledger", "charter", "authn", "policy", "epoch",
-            "catalog", "chunks", "embassy", "mirror", "names", "vault", "store", "gate", "link",
-            "wall",
+            "words", "host", "sign", "tls", "seal", "ledger", "charter", "authn", "policy",
+            "epoch", "catalog", "chunks", "embassy", "mirror", "names", "hsm", "tpm", "vault",
+            "store", "gate", "link", "wall",
         ],
     ),
     (
         "clarence",
         &[
-            "words", "host", "sign", "tls", "charter", "ledger", "embassy", "site",
+            "words", "host", "sign", "tls", "charter", "ledger", "embassy", "hsm", "site",
         ],
     ),
     (
@@ -73,6 +75,7 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["policy"]),
     ("s3s", &["gate"]),
     ("vsss-rs", &["charter"]),
+    ("cryptoki", &["hsm"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
     ("tokio-rustls", &["gate", "embassy", "clarence"]),

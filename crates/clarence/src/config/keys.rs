@@ -141,6 +141,18 @@ pub const KEYS: &[Key] = &[
         "make this tenant when there is none of that name, and write DIR/connect.json for it",
     ),
     Key::new(
+        "hsm.uri",
+        Kind::Name,
+        Unset,
+        "the HSM token that holds a part of what opens the sites' keys: pkcs11:token=...?module-path=...&pin-source=...",
+    ),
+    Key::new(
+        "tpm.device",
+        Kind::Name,
+        Text("/dev/tpmrm0"),
+        "this machine's TPM, for restarts without officers; unix:PATH for a socket",
+    ),
+    Key::new(
         "writes.while_a_site_is_away",
         Kind::Choice(&["available", "strict"]),
         Text("available"),

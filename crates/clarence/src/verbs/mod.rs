@@ -5,10 +5,12 @@ mod configuration;
 mod crypto;
 mod doctor;
 pub mod found;
+mod hsm;
 mod keys;
 mod ledger;
 mod machine;
 mod proxy;
+mod restart;
 mod serve;
 mod shares;
 mod sites;
@@ -42,6 +44,8 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         }
         Verb::Proxy(asked) => proxy::proxy(everywhere, &asked, talk),
         Verb::Tls(asked) => tls::tls(&settings(everywhere)?, &asked, talk),
+        Verb::Pkcs11Module => hsm::module(),
+        Verb::Hsm(asked) => waiting(hsm::hsm(asked, &settings(everywhere)?, talk)),
         Verb::Doctor => waiting(doctor::doctor(everywhere, talk)),
         Verb::Ledger(Ledger::Verify(asked)) => verify::verify(everywhere, &asked, talk),
         verb => {
@@ -65,6 +69,7 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
         Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
         Verb::Crypto(Crypto::Inventory) => crypto::inventory(settings, talk).await,
+        Verb::Restart(asked) => restart::restart(settings, asked, talk).await,
         Verb::Stop => machine::stop(settings, talk).await,
         _ => Err(Failure::new(
             Exit::Unsupported,

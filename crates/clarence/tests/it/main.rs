@@ -8,10 +8,12 @@
 )] // proof, not product
 
 mod arguments;
+mod custody;
 mod embassy;
 mod joint;
 mod ledger;
 mod node;
+mod restart;
 mod run;
 mod schema;
 mod settings;

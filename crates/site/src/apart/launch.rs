@@ -1,6 +1,7 @@
 //! The launcher: starts the parts, starts the door again when it ends, ends them in order.
 
-use super::{DOOR, END_DOORS, FAILED, Log, NEW_DOOR, Told, VAULT, failed};
+use super::module::Module;
+use super::{DOOR, END_DOORS, END_MODULE, FAILED, Log, MODULE, NEW_DOOR, Told, VAULT, failed};
 use crate::config::NodeConfig;
 use crate::node::{RunError, check_plain, listen};
 use host::Host;
@@ -9,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ struct Failed {
 /// What the vault says.
 enum Said {
     EndDoors,
+    Module(OwnedFd),
+    EndModule,
     Failed(Failed),
 }
 
@@ -63,6 +66,7 @@ pub async fn run(
     // A guest's credential at its host is the vault's affair.
     let vaults = Zeroizing::new(told(&config)?);
     config.embassy = None;
+    config.hsm = None;
     let told = told(&config)?;
     let (vault, trunk) = start(VAULT, &vaults, &[]).map_err(|e| failed(&e))?;
     let trunk = Arc::new(trunk);
@@ -102,10 +106,12 @@ fn hear(trunk: Arc<Trunk>) -> io::Result<mpsc::Receiver<Said>> {
     std::thread::Builder::new()
         .name("vault".into())
         .spawn(move || {
-            while let Ok(Some((note, _))) = trunk.receive() {
+            while let Ok(Some((note, fds))) = trunk.receive() {
                 let said = match note.split_first() {
                     Some((&FAILED, text)) => serde_json::from_slice(text).ok().map(Said::Failed),
                     _ if note == END_DOORS => Some(Said::EndDoors),
+                    _ if note == MODULE => fds.into_iter().next().map(Said::Module),
+                    _ if note == END_MODULE => Some(Said::EndModule),
                     _ => None,
                 };
                 if let Some(said) = said
@@ -143,6 +149,7 @@ impl Launched {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut door = self.door().map_err(|e| failed(&e))?;
         let (mut told, mut ending, mut why) = (false, false, None);
+        let mut module = Module::default();
         loop {
             tokio::select! {
                 () = &mut shutdown, if !told => {
@@ -154,6 +161,8 @@ impl Launched {
                         ending = true;
                         end(&door);
                     }
+                    Some(Said::Module(input)) => module.start(input),
+                    Some(Said::EndModule) => module.end(),
                     Some(Said::Failed(failed)) => why = Some(failed),
                     // The vault has closed its end: its exit is next.
                     None => {

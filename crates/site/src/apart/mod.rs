@@ -8,6 +8,7 @@
 
 mod door_side;
 pub mod launch;
+mod module;
 mod vault_side;
 
 pub use launch::run;
@@ -27,6 +28,8 @@ const DOOR: &str = "--part=door";
 /// Notes between the launcher and its parts.
 const NEW_DOOR: &[u8] = b"door";
 const END_DOORS: &[u8] = b"end doors";
+const MODULE: &[u8] = b"module";
+const END_MODULE: &[u8] = b"end module";
 const FAILED: u8 = b'!';
 
 /// What a part is told first, and how it shall log.

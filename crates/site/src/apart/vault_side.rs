@@ -30,12 +30,15 @@ pub fn run(launcher: Trunk, config: NodeConfig) -> Result<(), RunError> {
     outcome
 }
 
-fn walled(launcher: &Arc<Trunk>, config: NodeConfig) -> Result<(), RunError> {
+fn walled(launcher: &Arc<Trunk>, mut config: NodeConfig) -> Result<(), RunError> {
+    if let Some(access) = &mut config.hsm {
+        access.starter = super::module::starter(launcher);
+    }
     let role = match config.embassy {
         None => wall::Role::Vault,
         Some(_) => wall::Role::Guest,
     };
-    let built = wall::build(role, &reads(), &writes(&config));
+    let built = wall::build(role, &reads(&config), &writes(&config));
     let built = built.map_err(|e| failed(&e))?;
     let locked = wall::lock_memory();
     tracing::debug!(?built, locked, "the vault's walls stand");
@@ -49,23 +52,26 @@ fn walled(launcher: &Arc<Trunk>, config: NodeConfig) -> Result<(), RunError> {
     })
 }
 
-/// What the C library and the runtime look at.
-fn reads() -> Vec<PathBuf> {
-    [
+/// What the C library and the runtime look at, and the file with an HSM's PIN.
+fn reads(config: &NodeConfig) -> Vec<PathBuf> {
+    let system = [
         "/proc",
         "/sys/fs/cgroup",
         "/sys/devices/system",
         "/dev",
         "/etc",
-    ]
-    .map(PathBuf::from)
-    .to_vec()
+    ];
+    let pin = config.hsm.iter().map(|access| access.pin_file.clone());
+    system.map(PathBuf::from).into_iter().chain(pin).collect()
 }
 
 /// The node's folder, and where the sites' and the parties' folders lie: a folder that was lost is made again there.
 fn writes(config: &NodeConfig) -> Vec<PathBuf> {
     let layout = &config.layout;
     let mut paths = vec![layout.data.clone()];
+    if let tpm::Place::Device(device) = &config.tpm {
+        paths.push(device.clone());
+    }
     for folder in layout.sites.iter().chain([&layout.parents]) {
         let inside = folder.starts_with(&layout.data);
         match folder.parent() {

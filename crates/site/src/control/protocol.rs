@@ -57,6 +57,21 @@ pub enum Request {
     },
     /// Every key, algorithm, age and strength. Needs no key.
     CryptoInventory,
+    /// Lets the node restart without officers, on an approved order.
+    RestartGrant {
+        /// The order's text.
+        order: String,
+        /// The texts of the approvers' cards.
+        cards: Vec<String>,
+        /// The TPM's PCRs that must stay as they are.
+        pcrs: Vec<u8>,
+        /// The site that holds the other half: `a` or `b`.
+        held_by: String,
+    },
+    /// Ends such a lease.
+    RestartEnd,
+    /// Says which lease there is.
+    RestartStatus,
     /// Ends the node cleanly.
     Stop,
 }
