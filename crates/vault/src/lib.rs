@@ -21,6 +21,7 @@ mod journal;
 pub mod record;
 mod secrets;
 mod settle;
+pub mod shred;
 mod unseal;
 mod upkeep;
 
@@ -35,6 +36,7 @@ pub use journal::{EntryShown, shown_fields};
 pub use policy::Action;
 pub use record::bucket::SitePolicy;
 pub use settle::{Close, Settled, WriteFacts};
+pub use shred::grants::member_gone;
 pub use unseal::UnsealStep;
 
 use catalog::Engine;
