@@ -1,11 +1,12 @@
 //! The command line of Clarence. It reads arguments and configuration, calls one verb and says what came of
 //! it, to a person or to a script. No logic of the cloud lives here.
 //!
-//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`node`], [`envelope`].
+//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`erasure`], [`node`], [`envelope`].
 
 mod args;
 mod config;
 mod envelope;
+mod erasure;
 mod exit;
 mod joint;
 mod logging;

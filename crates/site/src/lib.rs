@@ -19,6 +19,7 @@ pub mod node;
 mod open;
 mod publish;
 mod rooms;
+mod root;
 mod status;
 mod unseal;
 mod upkeep;

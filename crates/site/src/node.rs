@@ -7,6 +7,7 @@ use crate::metrics::Counts;
 use crate::open::{OpenError, Opened, open};
 use crate::publish::Publishers;
 use crate::rooms::Rooms;
+use crate::root::Held;
 use charter::Unsealing;
 use gate::Ops;
 use host::{Host, files};
@@ -61,6 +62,10 @@ pub struct Node {
     pub(crate) opened: Opened,
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) unsealing: Mutex<Unsealing>,
+    /// The root in force.
+    pub(crate) held: std::sync::RwLock<Held>,
+    /// Only one thing at a time is done with the root or its shares.
+    pub(crate) root_work: Mutex<()>,
     pub(crate) opened_now: Notify,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
@@ -96,30 +101,45 @@ pub async fn run(
         error,
     })?;
     let gate = gate_config(&config, &host)?;
-    let node = Arc::new(Node {
+    let scheme = if gate.tls.is_some() { "https" } else { "http" };
+    let endpoint = format!("{scheme}://{address}");
+    let node = assemble(config, host, opened, endpoint, gate.tls.clone());
+    let outcome = node.serve(listener, gate, shutdown).await;
+    node.end().await;
+    outcome
+}
+
+/// A node around its opened rooms; nothing runs yet.
+pub(crate) fn assemble(
+    config: NodeConfig,
+    host: Host,
+    opened: Opened,
+    endpoint: String,
+    tls: Option<gate::Tls>,
+) -> Arc<Node> {
+    Arc::new(Node {
         rooms: Arc::new(Rooms {
             vault: Arc::clone(&opened.vault),
             store: Arc::clone(&opened.store),
         }),
         unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
+        held: std::sync::RwLock::new(Held {
+            header: opened.header.clone(),
+            custody: opened.custody.clone(),
+        }),
+        root_work: Mutex::new(()),
         opened_now: Notify::new(),
-        endpoint: format!(
-            "{}://{address}",
-            if gate.tls.is_some() { "https" } else { "http" }
-        ),
+        endpoint,
         counts: Counts::default(),
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
-        tls: gate.tls.clone(),
+        tls,
         config,
         host,
         opened,
-    });
-    let outcome = node.serve(listener, gate, shutdown).await;
-    node.end().await;
-    outcome
+    })
 }
 
 fn gate_config(config: &NodeConfig, host: &Host) -> Result<gate::Config, RunError> {

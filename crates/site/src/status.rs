@@ -82,6 +82,7 @@ impl Node {
             }
             Request::Scrub => self.scrub(progress).await,
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
+            Request::Erasure { ask } => self.erasure_asked(ask).await,
             Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);

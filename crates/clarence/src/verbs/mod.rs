@@ -22,6 +22,8 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
 use std::future::Future;
 
+pub use shares::read_share;
+
 /// Does what was asked.
 pub fn perform(cli: Cli, talk: Talk) -> Outcome {
     let everywhere = &cli.everywhere;
@@ -29,6 +31,13 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Completions(asked) => machine::completions(&asked),
         Verb::Version => machine::version(),
         Verb::Joint(asked) => crate::joint::perform(asked, talk),
+        Verb::Erasure(asked) => match crate::erasure::offline(asked, talk) {
+            Ok(outcome) => outcome,
+            Err(asked) => {
+                let settings = settings(everywhere)?;
+                waiting(crate::erasure::perform(&settings, asked, talk))
+            }
+        },
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
         Verb::Config(Config::Check) => configuration::check(&settings(everywhere)?),

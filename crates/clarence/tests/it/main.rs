@@ -8,10 +8,12 @@
 )] // proof, not product
 
 mod arguments;
+mod erasure;
 mod joint;
 mod ledger;
 mod node;
 mod run;
+mod s3;
 mod schema;
 mod settings;
 mod smoke;
