@@ -147,6 +147,21 @@ pub fn reshare(
     .reshare(root)
 }
 
+/// Makes a new root for the cloud of `previous`, and shares of it for the parties of `charter`. Once the node
+/// keeps the new record of custody, shares of the older root are refused.
+pub fn rekey(
+    charter: &Charter,
+    previous: &Custody,
+    host: &Host,
+    contributions: Vec<(PartyName, Contribution)>,
+) -> Result<Founding, CeremonyError> {
+    all_at_once(
+        Committing::rekeying(charter, previous, host)?,
+        contributions,
+    )?
+    .found()
+}
+
 fn all_at_once(
     mut ceremony: Committing,
     contributions: Vec<(PartyName, Contribution)>,
@@ -214,6 +229,18 @@ impl Committing {
         );
         this.opening.previous = Some(sha512(&[previous.to_json()?.as_bytes()]));
         this.key_check = Some(previous.key_check());
+        Ok(this)
+    }
+
+    /// Opens the ceremony that makes a new root in place of that of `previous`.
+    pub fn rekeying(
+        charter: &Charter,
+        previous: &Custody,
+        host: &Host,
+    ) -> Result<Self, CeremonyError> {
+        let ceremony = CeremonyId::from_bytes(host.random());
+        let mut this = Self::open(charter, host, Kind::Rekey, previous.cloud(), ceremony, 1);
+        this.opening.previous = Some(sha512(&[previous.to_json()?.as_bytes()]));
         Ok(this)
     }
 
@@ -341,7 +368,7 @@ impl Revealing {
 
     /// Makes the root, shares it and proves the sharing.
     pub fn found(self) -> Result<Founding, CeremonyError> {
-        if self.opening.kind != Kind::Found {
+        if self.opening.kind == Kind::Reshare {
             return Err(CeremonyError::OtherPurpose);
         }
         let salt = self.opening.digest()?;

@@ -5,7 +5,8 @@
 //! [`found`] holds the key ceremony: every party commits to entropy, then reveals it; the root is made from
 //! all of it, shared among the parties, and the sharing is proven before anything leaves the room. Each party
 //! gets a [`ShareFile`]. Later an [`Unsealing`] collects enough of them and gives the [`RootSecret`] back.
-//! [`reshare`] deals new shares of the same root. Grave acts are asked for, approved and vetoed as signed
+//! [`reshare`] deals new shares of the same root, [`rekey`] makes a new one in its place; a [`Destruction`] states
+//! that a share of the old one is gone. Grave acts are asked for, approved and vetoed as signed
 //! documents; a [`approval::Resolution`] is the proof that enough have approved ([`approval`]).
 //!
 //! Never here: storing the root (it is handed over once, and wiped when dropped), the network, and carrying
@@ -21,6 +22,7 @@ mod charter;
 pub mod class;
 mod custody_keys;
 mod derive;
+pub mod destroy;
 mod document;
 pub mod files;
 pub mod formula;
@@ -34,11 +36,12 @@ pub mod unseal;
 pub mod verbs;
 pub mod who;
 
-pub use ceremony::{CeremonyError, Contribution, Founding, Resharing, found, reshare};
+pub use ceremony::{CeremonyError, Contribution, Founding, Resharing, found, rekey, reshare};
 pub use charter::{Charter, CharterDigest, CharterError, PARTIES_MAX};
 pub use class::{Class, Rule};
 pub use custody_keys::{exchange_key, restart_key};
 pub use derive::CryptoFault;
+pub use destroy::{Destruction, DestructionError};
 pub use formula::Formula;
 pub use law::{Deed, Terms};
 pub use record::{CeremonyId, Custody, Holder, ShareDigest, ShareError, ShareFile, Transcript};

@@ -1,6 +1,7 @@
 //! The command line as it is typed. Examples come first in every help.
 
 use crate::custody_args::{Hsm, Restart};
+use crate::erasure::args::Erasure;
 use crate::guest::args::{Embassy, Guest};
 use crate::joint::args::Joint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -116,6 +117,9 @@ first client how to connect.")]
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
+    /// Erasure, replaced shares, and the root.
+    #[command(flatten)]
+    Erasure(Erasure),
     /// Look for what would go wrong: folders, space, limits, clock, shares left on this machine
     #[command(
         after_help = "Examples:\n  clarence doctor\n  clarence doctor --json | jq '.data.checks[] | select(.result != \"ok\")'"
@@ -441,6 +445,7 @@ impl Verb {
             Self::Joint(asked) => asked.kind(),
             Self::Guest(asked) => asked.kind(),
             Self::Embassy(asked) => asked.kind(),
+            Self::Erasure(asked) => asked.kind(),
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",
             Self::Config(Config::Show { .. }) => "config.show",

@@ -1,12 +1,13 @@
 //! The command line of Clarence. It reads arguments and configuration, calls one verb and says what came of
 //! it, to a person or to a script. No logic of the cloud lives here.
 //!
-//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`node`], [`envelope`].
+//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`erasure`], [`node`], [`envelope`].
 
 mod args;
 mod config;
 mod custody_args;
 mod envelope;
+mod erasure;
 mod exit;
 mod guest;
 mod joint;

@@ -194,6 +194,15 @@ macro_rules! fields {
                 }
             }
 
+            /// A field's value as it is committed to; `None` if it is not there.
+            #[must_use]
+            pub fn value_of(&self, tag: u16) -> Option<Vec<u8>> {
+                let encoded = self.encode();
+                let mut fields = encoded.fields();
+                let found = fields.find(|(found, _)| *found == tag);
+                found.map(|(_, value)| value.to_vec())
+            }
+
             fn encode(&self) -> Encoded {
                 let mut out =
                     Encoded { bytes: Vec::with_capacity(512), places: Vec::with_capacity(24) };

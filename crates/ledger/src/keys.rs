@@ -170,7 +170,18 @@ impl LogKeys {
         if checkpoint.origin != self.verifier.name {
             return Err(self.verifier.other_origin(checkpoint));
         }
-        let text = checkpoint.text();
+        self.sign_bare(checkpoint.text())
+    }
+    /// Signs a text of another kind with both keys. Its first line must hold a space, which no log's name
+    /// does: so it can never be taken for a checkpoint.
+    pub fn sign_text(&self, text: &str) -> Result<Note, SignatureError> {
+        match is_other_text(text) {
+            true => self.sign_bare(text.to_owned()),
+            false => Err(SignatureError::Signing(Algorithm::Ed25519)),
+        }
+    }
+
+    fn sign_bare(&self, text: String) -> Result<Note, SignatureError> {
         let classical = self.ed25519.try_sign(text.as_bytes());
         let classical = classical.map_err(|_| SignatureError::Signing(Algorithm::Ed25519))?;
         let mut later = vec![0; ML_DSA_SIGNATURE_BYTES];
@@ -188,6 +199,12 @@ impl LogKeys {
         ];
         Ok(Note { text, signatures })
     }
+}
+
+/// Whether a text cannot be that of a checkpoint, whose first line is a name.
+fn is_other_text(text: &str) -> bool {
+    let first = text.split('\n').next().unwrap_or_default();
+    first.contains(' ') && text.ends_with('\n')
 }
 
 /// What ML-DSA-65 signs: identifier, key name and text, each with its length before it. Ed25519 has to sign
@@ -276,19 +293,30 @@ impl VerifierKeys {
     /// witnesses, are passed over.
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, CheckpointError> {
         let note = Note::parse(note)?;
-        let classical = self.only(&note, self.ed25519_id(), Algorithm::Ed25519)?;
-        let later = self.only(&note, self.ml_dsa_id(), Algorithm::MlDsa65)?;
-        UnparsedPublicKey::new(&ED25519, &self.ed25519)
-            .verify(note.text.as_bytes(), &classical.signature)
-            .map_err(|_| SignatureError::Bad(Algorithm::Ed25519))?;
-        UnparsedPublicKey::new(&ML_DSA_65, &self.ml_dsa)
-            .verify(&ml_dsa_message(&self.name, &note.text), &later.signature)
-            .map_err(|_| SignatureError::Bad(Algorithm::MlDsa65))?;
+        self.check(&note)?;
         let checkpoint = Checkpoint::parse(&note.text)?;
         match checkpoint.origin == self.name {
             true => Ok(checkpoint),
             false => Err(self.other_origin(&checkpoint).into()),
         }
+    }
+    /// Checks both signatures of a text of another kind, see [`LogKeys::sign_text`].
+    pub fn open_text(&self, note: &Note) -> Result<(), SignatureError> {
+        match is_other_text(&note.text) {
+            true => self.check(note),
+            false => Err(SignatureError::Bad(Algorithm::Ed25519)),
+        }
+    }
+
+    fn check(&self, note: &Note) -> Result<(), SignatureError> {
+        let classical = self.only(note, self.ed25519_id(), Algorithm::Ed25519)?;
+        let later = self.only(note, self.ml_dsa_id(), Algorithm::MlDsa65)?;
+        UnparsedPublicKey::new(&ED25519, &self.ed25519)
+            .verify(note.text.as_bytes(), &classical.signature)
+            .map_err(|_| SignatureError::Bad(Algorithm::Ed25519))?;
+        UnparsedPublicKey::new(&ML_DSA_65, &self.ml_dsa)
+            .verify(&ml_dsa_message(&self.name, &note.text), &later.signature)
+            .map_err(|_| SignatureError::Bad(Algorithm::MlDsa65))
     }
 
     fn only<'n>(

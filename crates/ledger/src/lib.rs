@@ -7,10 +7,11 @@
 //! and [`mod@verify`] touch files, through `host::files`.
 //!
 //! Reading order: [`kind`], [`fields`], [`entry`], [`tree`], [`tile`], [`note`], [`keys`], [`folder`],
-//! [`mod@publish`], [`mod@verify`], [`disclose`].
+//! [`mod@publish`], [`mod@verify`], [`disclose`], [`erasure`].
 
 pub mod disclose;
 pub mod entry;
+pub mod erasure;
 pub mod fields;
 pub mod folder;
 pub mod inventory;
@@ -26,6 +27,7 @@ pub mod verify;
 
 pub use disclose::Disclosure;
 pub use entry::{Entry, LEAF_BYTES, Leaf, Receipt, row_key};
+pub use erasure::{ErasureReceipt, ReceiptError};
 pub use fields::{Commitment, Fields};
 pub use keys::{LogKeys, VerifierKeys};
 pub use kind::Kind;

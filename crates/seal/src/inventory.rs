@@ -37,13 +37,23 @@ pub const USES: &[CryptoUse] = &[
     ),
     sealing(
         "bucket-key",
-        "wraps the keys of objects and shred groups",
+        "wraps the keys of objects",
         "the bucket's row, under the tenant's key",
     ),
     sealing(
         "group-key",
         "wraps the keys of the objects of one person or case; destroying it erases them",
-        "the group's row, under the bucket's key",
+        "the group's row, under the erasure key",
+    ),
+    sealing(
+        "erase-key",
+        "wraps the keys of shred groups; a new one is drawn with every new root",
+        "site.clr in each site's folder, under the root and nothing else",
+    ),
+    sealing(
+        "shred-key",
+        "wraps the keys of one shred group's objects in one bucket",
+        "computed from the group's and the bucket's key; never stored",
     ),
     sealing(
         "object-key",

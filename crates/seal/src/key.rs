@@ -8,6 +8,7 @@
 use crate::cipher;
 use std::fmt;
 use wall::Secret32;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A 256-bit key without a place in the hierarchy. It lies in pages that are in no swap and no image of the
 /// process, where the machine offers such.
@@ -101,10 +102,15 @@ key_types! {
     SiteKey
     /// One tenant's key. It wraps the keys of the tenant's buckets.
     TenantKey
-    /// One bucket's key. It wraps objects' keys and shred groups' keys.
+    /// One bucket's key. It wraps objects' keys.
     BucketKey
+    /// Wraps the keys of shred groups. It lies under the root alone, so that moving the root away from it
+    /// leaves every older copy of what it wraps closed.
+    EraseKey
     /// The key of one shred group (a person, a case, a mandate): destroying its wrap erases the group.
     GroupKey
+    /// The key of one shred group within one bucket: whoever has only one of the two keys does not have it.
+    ShredKey
     /// Binds object names into records without telling them.
     NameKey
     /// Seals a bucket's index of names.
@@ -164,7 +170,27 @@ derivations! {
     BucketKey => MetaKey, "meta";
     BucketKey => IndexKey, "index";
     BucketKey => NameKey, "name";
+    GroupKey => MetaKey, "meta";
 }
+
+impl GroupKey {
+    /// The key that wraps the group's objects in one bucket: HMAC-SHA-512 under the group's key over label
+    /// and bucket key, first 32 bytes. HMAC is taken to be a PRF in both inputs, as in HKDF-Extract.
+    #[must_use]
+    pub fn within(&self, bucket: &BucketKey) -> ShredKey {
+        let message = Zeroizing::new([SHRED_LABEL, bucket.0.bytes()].concat());
+        let full = Zeroizing::new(cipher::hmac_sha512(self.0.bytes(), &message));
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().zip(full.iter()) {
+            *to = *from;
+        }
+        let key = ShredKey::from_bytes(bytes);
+        bytes.zeroize();
+        key
+    }
+}
+
+const SHRED_LABEL: &[u8] = b"clarence/v1/shred\0";
 
 /// Key check value: 16 bytes that tell whether two places hold the same key and tell nothing else about
 /// it. HKDF-Expand-SHA-512 with its own label, so it is independent of everything the key seals.

@@ -22,8 +22,8 @@ pub mod writer;
 
 pub use cobblestone::{OpenError, SegmentOpener, SegmentSealer};
 pub use key::{
-    BucketKey, Derives, GroupKey, IndexKey, Key, LedgerKey, MetaKey, NameKey, RootKey, SiteKey,
-    TenantKey, TwinKey, kcv, name_hash,
+    BucketKey, Derives, EraseKey, GroupKey, IndexKey, Key, LedgerKey, MetaKey, NameKey, RootKey,
+    ShredKey, SiteKey, TenantKey, TwinKey, kcv, name_hash,
 };
 pub use object_key::ObjectKey;
 pub use record::{

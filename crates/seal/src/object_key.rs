@@ -1,6 +1,7 @@
 //! The key of one object version. Whoever wants one of an object that exists hands over a
 //! [`ledger::Receipt`]: the act was recorded before the key comes out. A skipped record does not compile.
 
+use crate::cipher;
 use crate::key::{Key, held, kcv};
 use crate::wrap::{self, UnwrapError, WrapContext, Wrapped, Wraps};
 use std::fmt;
@@ -32,6 +33,18 @@ impl ObjectKey {
             context,
         )
         .map(Self)
+    }
+
+    /// Sixteen bytes that stand for a digest of the content and tell nothing about it without this key:
+    /// HMAC-SHA-512 under a key derived for it, first 16 bytes.
+    #[must_use]
+    pub fn veil(&self, digest: &[u8; 16]) -> [u8; 16] {
+        let key = cipher::expand::<64>(&self.0, &[b"clarence/v1/etag"]);
+        let mut veiled = [0; 16];
+        for (to, from) in veiled.iter_mut().zip(cipher::hmac_sha512(&*key, digest)) {
+            *to = from;
+        }
+        veiled
     }
 
     /// See [`kcv`].
@@ -68,8 +81,9 @@ mod tests {
 
     use super::ObjectKey;
     use crate::{
-        BucketKey, ClaimedRecord, GroupKey, IndexKey, Kek, KeyId, NameKey, NewRecord, ObjectPlace,
-        ObjectRecord, RootKey, Segment, SiteKey, TenantKey, UnwrapError, WrapContext, unwrap, wrap,
+        BucketKey, ClaimedRecord, EraseKey, GroupKey, IndexKey, Kek, KeyId, NameKey, NewRecord,
+        ObjectPlace, ObjectRecord, RootKey, Segment, ShredKey, SiteKey, TenantKey, UnwrapError,
+        WrapContext, unwrap, wrap,
     };
     use words::{BucketId, CloudId, SiteId, TenantId, UnixMillis, VersionId};
 
@@ -107,12 +121,15 @@ mod tests {
         let tenant: TenantKey = unwrap(&site, &wrapped, &c).unwrap();
         let wrapped = wrap(&tenant, &BucketKey::from_bytes([4; 32]), &c, salt);
         let bucket: BucketKey = unwrap(&tenant, &wrapped, &c).unwrap();
-        let wrapped = wrap(&bucket, &GroupKey::from_bytes([5; 32]), &c, salt);
-        let group: GroupKey = unwrap(&bucket, &wrapped, &c).unwrap();
+        let wrapped = wrap(&root, &EraseKey::from_bytes([9; 32]), &c, salt);
+        let erase: EraseKey = unwrap(&root, &wrapped, &c).unwrap();
+        let wrapped = wrap(&erase, &GroupKey::from_bytes([5; 32]), &c, salt);
+        let group: GroupKey = unwrap(&erase, &wrapped, &c).unwrap();
+        let shred = group.within(&bucket);
         let fresh = ObjectKey::fresh([6; 32]);
         for object in [
             ObjectKey::open(&wrap(&bucket, &fresh, &c, salt), &bucket, &c, &receipt()).unwrap(),
-            ObjectKey::open(&wrap(&group, &fresh, &c, salt), &group, &c, &receipt()).unwrap(),
+            ObjectKey::open(&wrap(&shred, &fresh, &c, salt), &shred, &c, &receipt()).unwrap(),
         ] {
             assert_eq!(object.kcv(), fresh.kcv());
         }
@@ -155,15 +172,35 @@ mod tests {
             assert_eq!(error, UnwrapError::Elsewhere);
         }
         // The same bytes of key at another level: a group's key with the bucket's bytes does not open it.
-        let group = GroupKey::from_bytes([4; 32]);
+        let group = ShredKey::from_bytes([4; 32]);
         assert_eq!(
             ObjectKey::open(&wrapped, &group, &right, &receipt()).unwrap_err(),
             UnwrapError::Elsewhere
         );
-        assert!(unwrap::<BucketKey, GroupKey>(&bucket, &wrapped, &right).is_err());
         assert!(unwrap::<BucketKey, NameKey>(&bucket, &wrapped, &right).is_err());
         let stranger = BucketKey::from_bytes([5; 32]);
         assert!(ObjectKey::open(&wrapped, &stranger, &right, &receipt()).is_err());
+    }
+
+    #[test]
+    fn a_group_opens_only_with_its_key_and_the_bucket_s() {
+        let keys = |bytes| (BucketKey::from_bytes(bytes), GroupKey::from_bytes(bytes));
+        let ((bucket, _), (other, _)) = (keys([4; 32]), keys([5; 32]));
+        let ((_, group), (_, stranger)) = (keys([6; 32]), keys([7; 32]));
+        let right = kek().wrap_context(VERSION);
+        let object = ObjectKey::fresh([8; 32]);
+        let wrapped = wrap(&group.within(&bucket), &object, &right, [1; 24]);
+        let open = |shred: &ShredKey| ObjectKey::open(&wrapped, shred, &right, &receipt());
+        assert_eq!(open(&group.within(&bucket)).unwrap().kcv(), object.kcv());
+        for wrong in [
+            group.within(&other),
+            stranger.within(&bucket),
+            ShredKey::from_bytes([4; 32]),
+            ShredKey::from_bytes([6; 32]),
+        ] {
+            assert_eq!(open(&wrong).unwrap_err(), UnwrapError::Elsewhere);
+        }
+        assert!(ObjectKey::open(&wrapped, &bucket, &right, &receipt()).is_err());
     }
 
     #[test]

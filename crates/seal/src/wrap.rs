@@ -6,8 +6,8 @@
 
 use crate::cobblestone::{self, HEADER_BYTES, OpenError, TAG_BYTES};
 use crate::key::{
-    BucketKey, GroupKey, IndexKey, Key, LedgerKey, MetaKey, NameKey, RootKey, SiteKey, TenantKey,
-    held,
+    BucketKey, EraseKey, GroupKey, IndexKey, Key, LedgerKey, MetaKey, NameKey, RootKey, ShredKey,
+    SiteKey, TenantKey, held,
 };
 use crate::object_key::ObjectKey;
 use std::fmt;
@@ -110,12 +110,14 @@ pub enum Level {
     SiteTenant = 2,
     /// Tenant to bucket.
     TenantBucket = 3,
-    /// Bucket to shred group.
-    BucketGroup = 4,
-    /// Bucket to object version.
+    /// Bucket to object version. (4 was once meant for shred groups and stays free.)
     BucketObject = 5,
-    /// Shred group to object version.
+    /// Shred group within a bucket to object version.
     GroupObject = 6,
+    /// Root to erasure key.
+    RootErase = 7,
+    /// Erasure key to shred group.
+    EraseGroup = 8,
     /// To a name key.
     Name = 16,
     /// To an index key.
@@ -145,9 +147,10 @@ arrows! {
     RootKey => SiteKey, RootSite;
     SiteKey => TenantKey, SiteTenant;
     TenantKey => BucketKey, TenantBucket;
-    BucketKey => GroupKey, BucketGroup;
     BucketKey => ObjectKey, BucketObject;
-    GroupKey => ObjectKey, GroupObject;
+    RootKey => EraseKey, RootErase;
+    EraseKey => GroupKey, EraseGroup;
+    ShredKey => ObjectKey, GroupObject;
     SiteKey => NameKey, Name;
     TenantKey => NameKey, Name;
     BucketKey => NameKey, Name;

@@ -374,6 +374,11 @@ impl<'a> SheetReader<'a> {
             _ => Err(self.wrong("two signatures")),
         }
     }
+    /// Whether every field has been taken.
+    #[must_use]
+    pub const fn at_end(&self) -> bool {
+        self.at == self.end
+    }
     /// Everything up to here: what a signature at this place covers.
     #[must_use]
     pub fn body(&self) -> &'a str {

@@ -54,6 +54,7 @@ impl Disks {
             host,
             founding.cloud,
             &founding.root,
+            *founding.transcript.custody().ceremony().as_bytes(),
             digest,
             "clarence.example/sim",
             founding.transcript.to_json(),

@@ -3,7 +3,8 @@
 
 use crate::config::NodeConfig;
 use crate::found::places;
-use crate::open::{OpenError, Opened, charter_and_custody, headers, open, open_with};
+use crate::open::{OpenError, Opened, charter_of, header_of, headers, open, open_with};
+use crate::root::files::custody_of;
 use charter::{Progress, RootSecret, ShareFile, UnsealError, Unsealing};
 use epoch::{EpochRecord, LossAccepted, StartDecision, StartError};
 use host::Host;
@@ -80,7 +81,10 @@ pub async fn accept_loss(
     if !present[site.index()] {
         return Err(AcceptLossError::NoFolder(site));
     }
-    let (charter, custody) = charter_and_custody(&config.layout, &header)?;
+    let charter = charter_of(&config.layout, &header)?;
+    // The site that will serve alone says which root counts.
+    let own = header_of(config.layout.site(site))?.unwrap_or(header);
+    let (header, custody) = (own.clone(), custody_of(&config.layout, &own)?);
     let (root, parties) = quorum(Unsealing::new(custody), shares)?;
     let root = crate::outer::complete(config, host, &header, root).await?;
     let places = places(&config.layout, &charter, header.cloud, host);

@@ -2,8 +2,9 @@
 //! does not run, because every key above the sites' keys is changed. Repeating an interrupted one finishes it.
 
 use crate::config::NodeConfig;
-use crate::open::{OpenError, charter_and_custody, header_of, headers, open};
+use crate::open::{OpenError, header_of, headers, open};
 use crate::outer::{OuterError, known, open_outer, reach, records};
+use crate::root::files::custody_of;
 use charter::{Progress, RootSecret, ShareFile, UnsealError, Unsealing};
 use host::{Host, files};
 use hsm::{Access, HOLDERS_MAX, Hsm, HsmRecord, KeyName};
@@ -103,7 +104,7 @@ fn bench(config: &NodeConfig, shares: Vec<ShareFile>) -> Result<Bench, EnrolErro
         false => Err(EnrolError::Away(site)),
     };
     let headers = [of(SiteId::A)?, of(SiteId::B)?];
-    let (_, custody) = charter_and_custody(layout, &header)?;
+    let custody = custody_of(layout, &header)?;
     let mut unsealing = Unsealing::new(custody);
     let mut parties = Vec::new();
     for share in shares {

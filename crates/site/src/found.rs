@@ -85,6 +85,7 @@ pub async fn found(
         host,
         founding.cloud,
         &founding.root,
+        *founding.transcript.custody().ceremony().as_bytes(),
         *charter.digest().as_bytes(),
         log_name,
         founding.transcript.to_json(),

@@ -134,7 +134,7 @@ fn papers(layout: &Layout, opened: &Opened) -> Result<Papers, OpenError> {
         .custody
         .to_json()
         .map_err(|e| OpenError::Refused(e.to_string()))?;
-    let header = crate::new_folder::header_of_other(&opened.header, SiteId::A);
+    let header = crate::root::files::header_for(&opened.header, SiteId::A);
     let mut papers = vec![
         (site_header::FILE.to_owned(), header.encode()),
         (

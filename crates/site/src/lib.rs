@@ -27,6 +27,7 @@ mod publish;
 pub mod restart;
 pub mod restore;
 mod rooms;
+mod root;
 mod status;
 mod unseal;
 mod upkeep;

@@ -5,9 +5,10 @@
 use crate::control::Failure;
 use crate::found::{furnish, put};
 use crate::node::Node;
-use crate::open::Opened;
+use crate::root::Held;
+use crate::root::files::header_for;
 use host::files;
-use vault::record::site_header::{self, SiteHeader};
+use vault::record::site_header;
 use words::SiteId;
 
 /// What an empty file system may hold.
@@ -38,10 +39,9 @@ impl Node {
             )));
         }
         let failed = |e: &dyn ToString| Failure::new("unavailable", e.to_string());
-        let Opened {
-            charter, custody, ..
-        } = &self.opened;
-        furnish(layout, site, charter, custody).map_err(|e| failed(&e))?;
+        let Held { header, custody } = self.held();
+        let charter = &self.opened.charter;
+        furnish(layout, site, charter, &custody).map_err(|e| failed(&e))?;
         // With an HSM a folder without its record would open to nobody.
         if let Ok(Some(record)) = files::read(
             &layout.site(site.other()).join(hsm::FILE),
@@ -49,23 +49,10 @@ impl Node {
         ) {
             put(folder.join(hsm::FILE), &record, 0o600).map_err(|e| failed(&e))?;
         }
-        let header = header_of_other(&self.opened.header, site);
+        let header = header_for(&header, site);
         // Last: a folder with a header is a folder of the cloud, and is healed as one.
         put(folder.join(site_header::FILE), &header.encode(), 0o600).map_err(|e| failed(&e))?;
         tracing::warn!(%site, folder = %shown, "a new folder takes the place of the one that was lost");
         Ok(())
-    }
-}
-
-/// The header of `site`, from that of either site.
-pub(crate) fn header_of_other(known: &SiteHeader, site: SiteId) -> SiteHeader {
-    if known.site == site {
-        return known.clone();
-    }
-    SiteHeader {
-        site,
-        key: known.other_key,
-        other_key: known.key,
-        ..known.clone()
     }
 }

@@ -8,6 +8,7 @@ use crate::metrics::Counts;
 use crate::open::{OpenError, Opened, open};
 use crate::publish::Publishers;
 use crate::rooms::Rooms;
+use crate::root::Held;
 use charter::Unsealing;
 use gate::Ops;
 use host::{Host, files};
@@ -96,6 +97,10 @@ pub struct Node {
     pub(crate) opened: Opened,
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) unsealing: Mutex<Unsealing>,
+    /// The root in force.
+    pub(crate) held: std::sync::RwLock<Held>,
+    /// Only one thing at a time is done with the root or its shares.
+    pub(crate) root_work: Mutex<()>,
     pub(crate) opened_now: Notify,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
@@ -138,7 +143,8 @@ pub async fn run(
         error,
     })?;
     let gate = gate_config(&config, &host)?;
-    run_with(config, host, opened, Door::Here(listener, gate), shutdown).await
+    let (gate_tls, door) = (gate.tls.clone(), Door::Here(listener, gate));
+    run_with(config, host, opened, gate_tls, door, shutdown).await
 }
 
 /// Opens the node and serves doors that are processes of their own. `s3_listen` is the address they serve.
@@ -151,13 +157,14 @@ pub(crate) async fn run_apart(
     refuse_unfinished(&config)?;
     let _lock = hold(&config).await?;
     let opened = open(&config, &host).await?;
-    run_with(config, host, opened, Door::Apart(doors), shutdown).await
+    run_with(config, host, opened, None, Door::Apart(doors), shutdown).await
 }
 
 async fn run_with(
     config: NodeConfig,
     host: Host,
     opened: Opened,
+    tls: Option<gate::Tls>,
     door: Door,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
@@ -166,32 +173,46 @@ async fn run_with(
     } else {
         "http"
     };
-    let node = Arc::new(Node {
+    let endpoint = format!("{scheme}://{}", config.s3_listen);
+    let node = assemble(config, host, opened, endpoint, tls);
+    let outcome = node.serve(door, shutdown).await;
+    node.end().await;
+    outcome
+}
+
+/// A node around its opened rooms; nothing runs yet.
+pub(crate) fn assemble(
+    config: NodeConfig,
+    host: Host,
+    opened: Opened,
+    endpoint: String,
+    tls: Option<gate::Tls>,
+) -> Arc<Node> {
+    Arc::new(Node {
         rooms: Arc::new(Rooms {
             vault: Arc::clone(&opened.vault),
             store: Arc::clone(&opened.store),
         }),
         unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
+        held: std::sync::RwLock::new(Held {
+            header: opened.header.clone(),
+            custody: opened.custody.clone(),
+        }),
+        root_work: Mutex::new(()),
         opened_now: Notify::new(),
-        endpoint: format!("{scheme}://{}", config.s3_listen),
+        endpoint,
         counts: Counts::default(),
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
         restart_refused: std::sync::Mutex::default(),
-        tls: match &door {
-            Door::Here(_, gate) => gate.tls.clone(),
-            Door::Apart(_) => None,
-        },
         handshakes: std::sync::Mutex::new(None),
+        tls,
         config,
         host,
         opened,
-    });
-    let outcome = node.serve(door, shutdown).await;
-    node.end().await;
-    outcome
+    })
 }
 
 pub(crate) fn check_plain(config: &NodeConfig) -> Result<(), RunError> {

@@ -5,6 +5,7 @@ use crate::found::places;
 use crate::guest::{self, Guest};
 use crate::layout::Layout;
 use crate::loss::Loss;
+use crate::root::files::{custody_of, header_in_force};
 use catalog::Engine;
 use catalog::embedded::{Embedded, Options};
 use charter::{Charter, Custody};
@@ -107,7 +108,8 @@ pub fn headers(layout: &Layout) -> Result<([bool; 2], SiteHeader), OpenError> {
         header_of(layout.site(SiteId::A))?,
         header_of(layout.site(SiteId::B))?,
     ];
-    let Some(first) = found.iter().flatten().next().cloned() else {
+    let newest = found.iter().flatten().max_by_key(|header| header.rank());
+    let Some(first) = newest.cloned() else {
         return Err(OpenError::NotFounded {
             a: layout.site(SiteId::A).to_path_buf(),
             b: layout.site(SiteId::B).to_path_buf(),
@@ -131,11 +133,8 @@ pub fn headers(layout: &Layout) -> Result<([bool; 2], SiteHeader), OpenError> {
     ))
 }
 
-pub fn charter_and_custody(
-    layout: &Layout,
-    header: &SiteHeader,
-) -> Result<(Charter, Custody), OpenError> {
-    let mut last = String::new();
+/// The charter of the cloud, from either site's folder.
+pub fn charter_of(layout: &Layout, header: &SiteHeader) -> Result<Charter, OpenError> {
     for site in SiteId::BOTH {
         let folder = layout.site(site);
         let path = folder.join("charter.toml");
@@ -151,14 +150,11 @@ pub fn charter_and_custody(
                 "it is not the charter that this cloud was founded with; put the signed text back";
             return Err(OpenError::Refused(format!("{}: {why}", path.display())));
         }
-        match charter::files::load_custody(folder) {
-            Ok(custody) => return Ok((charter, custody)),
-            Err(error) => last = error.to_string(),
-        }
+        return Ok(charter);
     }
-    Err(OpenError::Refused(format!(
-        "no site folder has a readable charter and record of custody: {last}"
-    )))
+    Err(OpenError::Refused(
+        "no site folder has a readable charter".to_owned(),
+    ))
 }
 
 /// Opens a node's rooms, sealed.
@@ -196,10 +192,12 @@ pub async fn open_on(
 ) -> Result<Opened, OpenError> {
     let layout = &config.layout;
     let (present, header) = headers(layout)?;
-    let (charter, custody) = charter_and_custody(layout, &header)?;
+    let charter = charter_of(layout, &header)?;
     let tenure = Tenure::start(places(layout, &charter, header.cloud, host))
         .map_err(|e| OpenError::Refused(e.to_string()))?;
     let tenure = Arc::new(tenure);
+    let header = header_in_force(layout, &tenure)?;
+    let custody = custody_of(layout, &header)?;
     let folders =
         SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
     let options = Options {

@@ -156,6 +156,42 @@ pub(crate) fn known(records: &[HsmRecord]) -> String {
     names.join(", ")
 }
 
+/// A new root together with the HSM's part; `None` where no HSM holds one.
+pub(crate) async fn join(
+    config: &NodeConfig,
+    host: &Host,
+    header: &SiteHeader,
+    root: &RootSecret,
+) -> Result<Option<RootSecret>, OuterError> {
+    let records = records(&config.layout, header)?;
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let outer = outer(config, host, records).await?;
+    let joined = root.with_outer(&outer, header.cloud);
+    joined
+        .map(Some)
+        .map_err(|e| OuterError::Machine(e.to_string()))
+}
+
+/// The HSM's part, from the configured token.
+async fn outer(
+    config: &NodeConfig,
+    host: &Host,
+    records: Vec<HsmRecord>,
+) -> Result<Zeroizing<[u8; 32]>, OuterError> {
+    let Some(access) = config.hsm.clone() else {
+        return Err(OuterError::NotConfigured(known(&records)));
+    };
+    let host = host.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut hsm = reach(&host, &access)?;
+        open_outer(&mut hsm, &records)
+    })
+    .await
+    .map_err(|e| OuterError::Machine(e.to_string()))?
+}
+
 /// The root that opens the header: the shares' own, or that one together with the HSM's part.
 pub(crate) async fn complete(
     config: &NodeConfig,
@@ -175,18 +211,9 @@ pub(crate) async fn complete(
     if records.is_empty() {
         return Err(OuterError::Missing);
     }
-    let Some(access) = config.hsm.clone() else {
-        return Err(OuterError::NotConfigured(known(&records)));
-    };
-    let (own_host, cloud) = (host.clone(), header.cloud);
-    let outer = tokio::task::spawn_blocking(move || {
-        let mut hsm = reach(&own_host, &access)?;
-        open_outer(&mut hsm, &records)
-    })
-    .await
-    .map_err(|e| OuterError::Machine(e.to_string()))??;
+    let outer = outer(config, host, records).await?;
     let joined = root
-        .with_outer(&outer, cloud)
+        .with_outer(&outer, header.cloud)
         .map_err(|e| OuterError::Machine(e.to_string()))?;
     match vault::header_opens(header, &joined) {
         true => Ok(joined),

@@ -4,8 +4,8 @@
 use crate::config::NodeConfig;
 use crate::found::{FoundError, furnish, places, put};
 use crate::guest::make_owner;
-use crate::new_folder::header_of_other;
 use crate::open::{OpenError, Opened, open_on};
+use crate::root::files::header_for;
 use crate::status::all_chunks;
 use catalog::embedded::follow::FollowedRow;
 use catalog::embedded::{Embedded, Options};
@@ -373,7 +373,7 @@ fn furnish_all(config: &NodeConfig, papers: &Papers, host: &Host) -> Result<Char
     let places = places(layout, &charter, header.cloud, host);
     places.found().map_err(FoundError::from)?;
     for site in SiteId::BOTH {
-        let header = header_of_other(&header, site);
+        let header = header_for(&header, site);
         put(
             layout.site(site).join(site_header::FILE),
             &header.encode(),

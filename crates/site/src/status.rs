@@ -101,6 +101,7 @@ impl Node {
                 Ok(json!({ "ended": ended }))
             }
             Request::RestartStatus => self.restart_status(),
+            Request::Erasure { ask } => self.erasure_asked(ask).await,
             Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);

@@ -5,10 +5,13 @@ use crate::node::Node;
 use charter::{Progress, ShareFile};
 use serde_json::{Value, json};
 use words::PartyName;
+use zeroize::Zeroizing;
 
 impl Node {
     /// Takes one share. When enough are there the vault opens and the background work begins.
     pub(crate) async fn take_share(&self, text: &[u8]) -> Result<Value, Failure> {
+        // A root that is just moving is finished first: which shares count depends on it.
+        let _alone = self.root_work.lock().await;
         if !self.rooms.vault.is_sealed() {
             return Ok(json!({ "sealed": false }));
         }
@@ -30,14 +33,12 @@ impl Node {
             Ok(Progress::Complete(root)) => {
                 // An HSM may take its time; whoever asks how the node is must not wait for it.
                 drop(unsealing);
-                let root =
-                    crate::outer::complete(&self.config, &self.host, &self.opened.header, root)
-                        .await
-                        .map_err(|e| Failure::new("denied", e))?;
-                self.rooms
-                    .vault
-                    .unseal(root, &self.opened.header, &parties)
-                    .await?;
+                let header = self.held().header;
+                let root = crate::outer::complete(&self.config, &self.host, &header, root)
+                    .await
+                    .map_err(|e| Failure::new("denied", e))?;
+                let header = self.settle_root(&root)?;
+                self.rooms.vault.unseal(root, &header, &parties).await?;
                 self.enter_accepted_loss().await?;
                 self.enter_refused_restart().await?;
                 self.rooms.vault.all_changed().await?;
@@ -70,14 +71,34 @@ impl Node {
         Ok(())
     }
 
+    /// The text of a party's share that lies on this machine: the one of the dealing in force, or else the
+    /// first there is.
+    fn share_on_this_machine(
+        &self,
+        party: &PartyName,
+    ) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+        let custody = self.held().custody;
+        let folder = self.config.layout.parents.join(party.as_str());
+        let mut first = None;
+        for path in crate::root::files::shares_of(&folder)? {
+            let Some(text) = host::files::read(&path, 64 * 1024)?.map(Zeroizing::new) else {
+                continue;
+            };
+            if ShareFile::parse(&text).is_ok_and(|share| *share.custody() == custody) {
+                return Ok(Some(text));
+            }
+            first = first.or(Some(text));
+        }
+        Ok(first)
+    }
+
     /// Development only: unseals with the shares that lie on this machine.
     pub(crate) async fn unseal_from_this_machine(&self) -> Result<(), Failure> {
         for party in self.opened.charter.parties() {
             if !self.rooms.vault.is_sealed() {
                 break;
             }
-            let path = charter::files::share_path(&self.config.layout.parents, party);
-            match host::files::read(&path, 64 * 1024) {
+            match self.share_on_this_machine(party) {
                 Ok(Some(text)) => {
                     if let Err(failure) = self.take_share(&text).await {
                         tracing::warn!(

@@ -64,6 +64,12 @@ impl Node {
                 if let Err(failure) = self.write_connect().await {
                     tracing::error!(why = failure.message, "connect.json was not written");
                 }
+                if let Err(failure) = self.resume_root_work().await {
+                    tracing::error!(
+                        why = failure.message,
+                        "what an erasure or a move of the root left to do is not done yet"
+                    );
+                }
                 self.opened_now.notified().await;
             } else {
                 opened.await;
@@ -253,6 +259,8 @@ impl Node {
             .adopt(site)
             .await
             .map_err(|e| failed(&e))?;
+        // A folder that was away may know an older root, or one that never took over.
+        self.settle_site(site).map_err(|e| failed(&e))?;
         // From here on new chunks are written to it too, so that its debts only become fewer.
         self.opened.tenure.healing(site, 0, 0);
         let mut chunks = self.pay_debts(site, progress).await?;
@@ -268,6 +276,7 @@ impl Node {
         self.opened.mirror.prefer(SiteId::A);
         self.settle_debts().await;
         tracing::info!(%site, chunks, rows = report.copied, "a site is current again");
+        self.opened_now.notify_waiters();
         Ok((chunks, report.copied))
     }
 

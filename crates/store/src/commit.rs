@@ -14,8 +14,8 @@ use ledger::Entry;
 use seal::ClaimedRecord;
 use std::time::Duration;
 use vault::{Settled, WriteFacts, WriteGrant};
-use words::OpId;
 use words::limits::CHUNK_GRACE_MS;
+use words::{BucketId, OpId};
 
 /// How often a write that is not conditional is tried against changing rows.
 const RACES_MAX: usize = 64;
@@ -113,42 +113,53 @@ impl Store {
             let Settled { entry, index } = self.vault.settle_write(grant, operation, facts)?;
             let mut preconditions = vec![grant.bucket_stands(), unchanged(&key, old.as_ref())];
             preconditions.extend(extra.0.iter().cloned());
+            preconditions.extend(grant.group_stands());
             let mut mutations = vec![Mutation::Put {
                 key: key.clone(),
                 value: row.encode().into(),
             }];
             mutations.extend(index);
+            mutations.extend(self.vault.member_row(grant));
             mutations.extend(extra.1.iter().cloned());
-            mutations.extend(self.garbage_of(old.as_ref())?);
+            mutations.extend(self.leavings(place.bucket, old.as_ref())?);
             match self.send(preconditions, mutations, vec![entry]).await? {
                 Sent::Done => return Ok(()),
                 Sent::Conflict(0) => return Err(StoreError::NoSuchBucket),
                 Sent::Conflict(1) => {}
-                // The upload changed meanwhile: a part arrived, or somebody else completed or aborted it.
+                // The upload changed meanwhile: a part arrived, or somebody else completed or aborted it; or the
+                // subject is being erased.
                 Sent::Conflict(_) => return Err(StoreError::ConditionalConflict),
             }
         }
         Err(StoreError::ConditionalConflict)
     }
 
-    /// What an object that is replaced or deleted leaves behind.
-    pub(crate) fn garbage_of(&self, old: Option<&Row>) -> Result<Option<Mutation>, StoreError> {
-        let Some(old) = old else { return Ok(None) };
+    /// What an object that is replaced or deleted leaves behind: garbage, and its place in its group.
+    pub(crate) fn leavings(
+        &self,
+        bucket: BucketId,
+        old: Option<&Row>,
+    ) -> Result<Vec<Mutation>, StoreError> {
+        let Some(old) = old else {
+            return Ok(Vec::new());
+        };
         let row = ObjectRow::decode(&old.value)?;
         let claimed =
             ClaimedRecord::read(&row.record).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let mut left: Vec<Mutation> = vault::member_gone(&claimed, bucket).into_iter().collect();
         let garbage = match row.body {
-            Body::Inline(_) => return Ok(None),
+            Body::Inline(_) => return Ok(left),
             Body::Single(place) => {
                 Garbage::Chunks(place.chunks.iter().map(|chunk| chunk.id).collect())
             }
             Body::Parts { .. } => Garbage::Parts(claimed.version()),
         };
         let due = self.host.now().plus(CHUNK_GRACE_MS);
-        Ok(Some(Mutation::Put {
+        left.push(Mutation::Put {
             key: garbage::key(due, claimed.version()),
             value: garbage.encode().into(),
-        }))
+        });
+        Ok(left)
     }
 }
 

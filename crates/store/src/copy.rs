@@ -6,7 +6,7 @@ use crate::api::{BodyError, BodyIn, Conditions, CopyAsked, CopyMetadata, PutAske
 use crate::conditions;
 use crate::error::StoreError;
 use crate::open::open;
-use crate::put::check_metadata;
+use crate::put::{SUBJECT, check_metadata, subject_of};
 use crate::receive::Intake;
 use authn::Caller;
 use futures::StreamExt;
@@ -38,9 +38,18 @@ impl Store {
             return Err(StoreError::NoSuchKey);
         };
         let opened = open(&read)?;
-        let metadata = match asked.metadata {
+        let mut metadata = match asked.metadata {
             CopyMetadata::Keep => opened.info.metadata.clone(),
             CopyMetadata::Replace(metadata) => metadata,
+        };
+        let grant = match (subject_of(&metadata)?, read.subject()) {
+            (None, Some(subject)) => {
+                let named = (SUBJECT.to_owned(), subject.as_str().to_owned());
+                metadata.user.push(named);
+                metadata.user.sort_unstable();
+                self.vault.as_source(grant, &read)
+            }
+            _ => self.about(grant, &metadata).await?,
         };
         check_metadata(&metadata)?;
         let also = asked

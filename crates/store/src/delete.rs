@@ -63,7 +63,7 @@ impl Store {
             if old.is_some() {
                 mutations.push(Mutation::Delete { key: key.clone() });
             }
-            mutations.extend(self.garbage_of(old.as_ref())?);
+            mutations.extend(self.leavings(grant.bucket(), old.as_ref())?);
             match self.send(preconditions, mutations, vec![entry]).await? {
                 Sent::Done => return Ok(()),
                 Sent::Conflict(0) => return Err(StoreError::NoSuchBucket),

@@ -114,6 +114,7 @@ impl From<vault::VaultError> for StoreError {
             V::Denied => Self::Denied,
             V::NoSuchBucket => Self::NoSuchBucket,
             V::NoSuchUpload => Self::NoSuchUpload,
+            V::Erased => Self::NoSuchKey,
             V::NotEmpty => Self::BucketNotEmpty,
             V::Conflict => Self::ConditionalConflict,
             V::NoSpace => Self::NoSpace,

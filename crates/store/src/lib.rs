@@ -12,6 +12,7 @@ mod commit;
 mod conditions;
 mod copy;
 mod delete;
+mod erase;
 pub mod error;
 mod get;
 mod housekeeping;

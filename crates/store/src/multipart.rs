@@ -20,9 +20,9 @@ use crate::record::part::{self, PartRow};
 use crate::record::upload::{self, UploadRow};
 use authn::Caller;
 use catalog::{Mutation, Precondition, Row};
-use seal::Segment;
+use seal::{ClaimedRecord, Segment};
 use std::collections::BTreeMap;
-use vault::{Action, PartGrant, Settled, WriteGrant};
+use vault::{Action, PartGrant, ReadOutcome, Settled, WriteGrant};
 use words::limits::{CHUNK_GRACE_MS, PART_BYTES_MIN, PARTS_MAX, SCAN_ROWS_MAX};
 use words::{BucketName, VersionId};
 
@@ -51,6 +51,7 @@ impl Store {
             .vault
             .admit_write(caller, Action::CreateUpload, bucket, key)
             .await?;
+        let grant = self.about(grant, &asked.metadata).await?;
         let place = *grant.place();
         let version = place.version;
         let meta = Meta {
@@ -83,16 +84,17 @@ impl Store {
         let Settled { entry, .. } =
             self.vault
                 .settle_step(&grant, "CreateMultipartUpload", 0, &[])?;
-        let mutation = Mutation::Put {
+        let mut mutations = vec![Mutation::Put {
             key: upload::key(place.bucket, version),
             value: row.encode().into(),
-        };
-        match self
-            .send(vec![grant.bucket_stands()], vec![mutation], vec![entry])
-            .await?
-        {
+        }];
+        mutations.extend(self.vault.member_row(&grant));
+        let mut preconditions = vec![grant.bucket_stands()];
+        preconditions.extend(grant.group_stands());
+        match self.send(preconditions, mutations, vec![entry]).await? {
             Sent::Done => Ok(version),
-            Sent::Conflict(_) => Err(StoreError::NoSuchBucket),
+            Sent::Conflict(0) => Err(StoreError::NoSuchBucket),
+            Sent::Conflict(_) => Err(StoreError::ConditionalConflict),
         }
     }
 
@@ -132,6 +134,15 @@ impl Store {
             .vault
             .admit_part_copy(caller, source, (bucket, key), upload)
             .await?;
+        if let ReadOutcome::Found(source) = &read
+            && source.group_id().is_some()
+            && source.group_id() != grant.write().group_id()
+        {
+            return Err(StoreError::Invalid(
+                "the source is about a subject; begin the upload with the same x-amz-meta-clarence-subject"
+                    .into(),
+            ));
+        }
         let (length, body) = self
             .copied(read, &asked.source_conditions, asked.range)
             .await?;
@@ -190,7 +201,7 @@ impl Store {
         let (write, modified) = (grant.write(), self.host.now());
         let checksums = received.digests.checksums.clone();
         let meta = Meta {
-            md5: received.digests.md5,
+            md5: write.etag(received.digests.md5),
             checksums: checksums.clone(),
             ..Meta::default()
         };
@@ -391,12 +402,16 @@ impl Store {
         let Settled { entry, .. } =
             self.vault
                 .settle_step(grant.write(), "AbortMultipartUpload", 0, &[])?;
-        let mutations = vec![
+        let mut mutations = vec![
             Mutation::Delete {
                 key: grant.row_key().to_vec(),
             },
             self.garbage(&Garbage::Parts(upload)),
         ];
+        let record = UploadRow::decode(&grant.row().value)?.record;
+        let claimed =
+            ClaimedRecord::read(&record).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        mutations.extend(vault::member_gone(&claimed, grant.write().place().bucket));
         match self
             .send(
                 vec![Precondition::Present(grant.row_key().to_vec())],

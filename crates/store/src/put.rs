@@ -13,8 +13,10 @@ use names::NameFacts;
 use seal::{NewRecord, ObjectRecord, Segment};
 use vault::{Action, WriteFacts, WriteGrant};
 use words::limits::USER_METADATA_BYTES_MAX;
-use words::{BucketName, UnixMillis};
+use words::{BucketName, Subject, UnixMillis};
 
+/// The user metadata that names the person or case whom an object is about.
+pub const SUBJECT: &str = "clarence-subject";
 /// All content headers together.
 const HEADERS_BYTES_MAX: usize = 8 * 1024;
 
@@ -33,6 +35,7 @@ impl Store {
             .vault
             .admit_write(caller, Action::PutObject, bucket, key)
             .await?;
+        let grant = self.about(grant, &asked.metadata).await?;
         self.room_in_index(&grant).await?;
         if asked.conditions != crate::api::Conditions::default() {
             // Early, so that a body that cannot be kept is not received; the commit checks once more.
@@ -71,7 +74,7 @@ impl Store {
         let modified = self.host.now();
         let checksums = received.digests.checksums.clone();
         let meta = Meta {
-            md5: received.digests.md5,
+            md5: grant.etag(received.digests.md5),
             parts: None,
             key: grant.name().as_str().to_owned(),
             metadata: asked.metadata,
@@ -118,7 +121,7 @@ impl Store {
             kek: grant.kek(),
             wrapped: grant.wrapped(),
             guest_encrypted: false,
-            shred_group: false,
+            shred_group: grant.group_id().is_some(),
             segments,
         };
         let record = ObjectRecord::new(&new).map_err(|e| StoreError::Internal(e.to_string()))?;
@@ -134,6 +137,18 @@ impl Store {
             sealed_meta,
             body,
         })
+    }
+
+    /// Puts what will be written into the group of the subject that its metadata names, if it names one.
+    pub(crate) async fn about(
+        &self,
+        grant: WriteGrant,
+        metadata: &Metadata,
+    ) -> Result<WriteGrant, StoreError> {
+        match subject_of(metadata)? {
+            Some(subject) => Ok(self.vault.for_subject(grant, &subject).await?),
+            None => Ok(grant),
+        }
     }
 
     /// Refuses a write whose change of the index could not be taken in time.
@@ -171,6 +186,17 @@ pub fn write_facts(
         sites,
         digest: None,
     }
+}
+
+/// The subject that an object's metadata names: the header `x-amz-meta-clarence-subject`.
+pub fn subject_of(metadata: &Metadata) -> Result<Option<Subject>, StoreError> {
+    let named = metadata.user.iter().find(|(name, _)| name == SUBJECT);
+    named
+        .map(|(_, text)| {
+            Subject::parse(text)
+                .map_err(|e| StoreError::Invalid(format!("x-amz-meta-{SUBJECT}: {e}")))
+        })
+        .transpose()
 }
 
 /// Refuses headers and user metadata that are too long.

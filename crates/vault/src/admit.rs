@@ -124,16 +124,17 @@ impl Vault {
         let claimed = claimed(&row.value, RECORD_IN_OBJECT_ROW)?;
         let version = claimed.version();
         fields.version = Some(version);
+        let Some(opener) = self.opener(&*self.secrets()?, &claimed).await? else {
+            fields.decision = Some("permit; the object was erased".into());
+            self.note(self.entry_for(&admitted.who.tenant, &fields))
+                .await?;
+            return Ok(None);
+        };
         fields.bytes = Some(claimed.plain_bytes());
         let receipt = self
             .record(self.entry_for(&admitted.who.tenant, &fields))
             .await?;
-        let object_key = ObjectKey::open(
-            claimed.wrapped(),
-            &bucket.key,
-            &claimed.wrap_context(),
-            &receipt,
-        )?;
+        let object_key = opener.open(bucket, &claimed, &receipt)?;
         let place = ObjectPlace {
             tenant: bucket.owner,
             bucket: bucket.id,
@@ -146,6 +147,7 @@ impl Vault {
             object_key,
             place,
             row,
+            group: opener.into_group(),
         }))
     }
 
@@ -213,6 +215,7 @@ impl Vault {
             object_key,
             wrapped,
             place,
+            group: None,
         }
     }
 
@@ -296,6 +299,12 @@ impl Vault {
             return Err(VaultError::NoSuchUpload);
         };
         let claimed = claimed(&row.value, RECORD_IN_UPLOAD_ROW)?;
+        let Some(opener) = self.opener(&*self.secrets()?, &claimed).await? else {
+            fields.decision = Some("permit; the upload was erased".into());
+            self.note(self.entry_for(&admitted.who.tenant, &fields))
+                .await?;
+            return Err(VaultError::NoSuchUpload);
+        };
         let receipt = self
             .record(self.entry_for(&admitted.who.tenant, &fields))
             .await?;
@@ -304,12 +313,7 @@ impl Vault {
             who,
             bucket,
         } = admitted;
-        let object_key = ObjectKey::open(
-            claimed.wrapped(),
-            &bucket.key,
-            &claimed.wrap_context(),
-            &receipt,
-        )?;
+        let object_key = opener.open(&bucket, &claimed, &receipt)?;
         let place = ObjectPlace {
             tenant: bucket.owner,
             bucket: bucket.id,
@@ -325,6 +329,7 @@ impl Vault {
             object_key,
             wrapped,
             place,
+            group: opener.into_group(),
         };
         Ok(PartGrant {
             write,
@@ -394,13 +399,10 @@ impl Vault {
         fields.bucket = Some(bucket.id);
         fields.version = Some(claimed.version());
         fields.bytes = Some(0);
+        let opener = self.opener(&*self.secrets()?, &claimed).await?;
+        let opener = opener.ok_or(VaultError::Erased)?;
         let receipt = self.record(self.entry_for(&who.tenant, &fields)).await?;
-        Ok(ObjectKey::open(
-            claimed.wrapped(),
-            &bucket.key,
-            &claimed.wrap_context(),
-            &receipt,
-        )?)
+        opener.open(bucket, &claimed, &receipt)
     }
 }
 

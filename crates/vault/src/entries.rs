@@ -169,6 +169,15 @@ impl Vault {
         secrets: &Secrets,
         sealed: &[u8],
     ) -> Result<Fields, VaultError> {
+        Ok(self.open_entry(secrets, sealed).await?.0)
+    }
+
+    /// The same with the entry's key, with which single fields can be shown.
+    pub(crate) async fn open_entry(
+        &self,
+        secrets: &Secrets,
+        sealed: &[u8],
+    ) -> Result<(Fields, [u8; 32]), VaultError> {
         let (owner, sealed) = sealed
             .split_first_chunk::<16>()
             .ok_or(words::wire::WireError::Short)?;
@@ -179,9 +188,7 @@ impl Vault {
             let tenant = self.tenant(secrets, TenantId::from_bytes(*owner)).await?;
             seal::open_value(&tenant.ledger_key, &context, sealed)?
         };
-        let (fields, _) =
-            Fields::from_opening(&plain).map_err(|e| VaultError::Ledger(e.to_string()))?;
-        Ok(fields)
+        Fields::from_opening(&plain).map_err(|e| VaultError::Ledger(e.to_string()))
     }
 }
 

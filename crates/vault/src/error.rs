@@ -19,6 +19,23 @@ pub enum VaultError {
     /// There is no such upload.
     #[error("there is no such upload")]
     NoSuchUpload,
+    /// What was asked for belonged to a person or case that was erased.
+    #[error("it was erased")]
+    Erased,
+    /// Nothing is kept about this subject.
+    #[error("the tenant keeps nothing under this subject; it may have been erased already")]
+    NoSuchSubject,
+    /// There is no such erasure.
+    #[error("there is no erasure {0}; `clarence subject list` shows those there are")]
+    NoSuchErasure(String),
+    /// The cloud was founded before there was erasure, and its root has not been at hand since.
+    #[error(
+        "this cloud has no erasure key yet; seal the node and unseal it once with a quorum of shares"
+    )]
+    NoEraseKey,
+    /// A statement about a share was refused.
+    #[error("{0}")]
+    Statement(String),
     /// The name is taken.
     #[error("{0} exists already")]
     Exists(String),

@@ -6,11 +6,13 @@ use catalog::Mutation;
 use charter::RootSecret;
 use host::Host;
 use ledger::{Entry, Fields, Kind, LogKeys};
-use seal::{Derives, KeyId, LedgerKey, MetaKey, RootKey, SiteKey, WrapContext};
+use seal::{Derives, EraseKey, KeyId, LedgerKey, MetaKey, RootKey, SiteKey, WrapContext};
 use words::{CloudId, SiteId};
 
 /// Version of a site's key at founding.
 pub(crate) const SITE_KEY_VERSION: u32 = 1;
+/// Version of the root that a cloud is founded with.
+pub(crate) const FIRST_ROOT: u32 = 1;
 
 /// What founding leaves behind: nothing in it is secret without the root.
 pub struct Founded {
@@ -38,10 +40,15 @@ pub(crate) fn log_keys_context(site: SiteId) -> Vec<u8> {
     vec![b'l', b'o', b'g', 0, site.letter()]
 }
 
-pub(crate) const fn root_site(cloud: CloudId, site: SiteId, version: u32) -> WrapContext {
+pub(crate) const fn root_site(
+    cloud: CloudId,
+    root_version: u32,
+    site: SiteId,
+    version: u32,
+) -> WrapContext {
     WrapContext {
         parent: KeyId::from_bytes(*cloud.as_bytes()),
-        parent_version: 1,
+        parent_version: root_version,
         child: KeyId::site(site),
         child_version: version,
     }
@@ -56,11 +63,12 @@ pub(crate) const fn site_ledger(site: SiteId) -> WrapContext {
     }
 }
 
-/// Makes the keys of both sites and of the ledger, wrapped under the root and under each site.
+/// Makes the keys of both sites, of erasure and of the ledger, wrapped under the root and under each site.
 pub fn found(
     host: &Host,
     cloud: CloudId,
     root: &RootSecret,
+    ceremony: [u8; 16],
     charter: [u8; 32],
     log_name: &str,
     transcript: &str,
@@ -71,12 +79,14 @@ pub fn found(
         *seal::wrap(
             &root,
             &keys[site.index()],
-            &root_site(cloud, site, SITE_KEY_VERSION),
+            &root_site(cloud, FIRST_ROOT, site, SITE_KEY_VERSION),
             host.random(),
         )
         .as_bytes()
     });
     let founded = host.now();
+    let erase_key = EraseKey::from_bytes(host.random());
+    let under = crate::shred::under_root(host, cloud, &root, (FIRST_ROOT, ceremony), &erase_key);
     let headers = SiteId::BOTH.map(|site| SiteHeader {
         cloud,
         site,
@@ -85,6 +95,7 @@ pub fn found(
         key: wrapped[site.index()],
         other_key: wrapped[site.other().index()],
         charter,
+        root: Some(under.clone()),
     });
     let log_keys =
         LogKeys::generate(log_name, host).map_err(|e| VaultError::Ledger(e.to_string()))?;

@@ -4,6 +4,7 @@
 use crate::SitePolicy;
 use crate::entries::Who;
 use crate::secrets::Bucket;
+use crate::shred::Group;
 use catalog::{Precondition, Row};
 use policy::Permit;
 use seal::{IndexKey, Kek, ObjectKey, ObjectPlace, Wrapped};
@@ -26,6 +27,7 @@ pub struct ReadGrant {
     pub(crate) object_key: ObjectKey,
     pub(crate) place: ObjectPlace,
     pub(crate) row: Row,
+    pub(crate) group: Option<Arc<Group>>,
 }
 
 impl ReadGrant {
@@ -84,6 +86,7 @@ pub struct WriteGrant {
     pub(crate) object_key: ObjectKey,
     pub(crate) wrapped: Wrapped,
     pub(crate) place: ObjectPlace,
+    pub(crate) group: Option<Arc<Group>>,
 }
 
 impl WriteGrant {
@@ -92,7 +95,7 @@ impl WriteGrant {
     pub const fn object_key(&self) -> &ObjectKey {
         &self.object_key
     }
-    /// Its key, wrapped under the bucket's.
+    /// Its key, wrapped under the bucket's, or the group's in the bucket.
     #[must_use]
     pub const fn wrapped(&self) -> Wrapped {
         self.wrapped
@@ -100,7 +103,10 @@ impl WriteGrant {
     /// The key it is wrapped under.
     #[must_use]
     pub fn kek(&self) -> Kek {
-        kek(&self.bucket)
+        Kek {
+            id: self.group_id().unwrap_or(self.bucket.id.into()),
+            ..kek(&self.bucket)
+        }
     }
     /// Where the new version belongs.
     #[must_use]

@@ -23,6 +23,7 @@ mod restart;
 mod rewrap;
 mod secrets;
 mod settle;
+pub mod shred;
 mod twin;
 mod unseal;
 mod upkeep;
@@ -40,6 +41,7 @@ pub use record::bucket::SitePolicy;
 pub use restart::RestartKeys;
 pub use rewrap::{header_opens, rewrap};
 pub use settle::{Close, Settled, WriteFacts};
+pub use shred::grants::member_gone;
 pub use twin::twin_key;
 pub use unseal::UnsealStep;
 

@@ -1,11 +1,11 @@
-//! The same site keys under another root: when an HSM is added to what opens a cloud, or taken away again.
+//! The same site keys and erasure key under another root: when an HSM is added to what opens a cloud, or taken away again.
 
 use crate::error::VaultError;
 use crate::found::root_site;
 use crate::record::site_header::SiteHeader;
 use charter::RootSecret;
 use host::Host;
-use seal::{RootKey, SiteKey, Wrapped};
+use seal::{EraseKey, RootKey, SiteKey, Wrapped};
 
 /// Whether this root opens the header's keys.
 #[must_use]
@@ -24,20 +24,40 @@ pub fn rewrap(
     let opened = keys(header, &RootKey::from_bytes(*from.expose()))?;
     let root = RootKey::from_bytes(*to.expose());
     let [key, other_key] = [(0, header.site), (1, header.site.other())].map(|(index, site)| {
-        let context = root_site(header.cloud, site, header.key_version);
+        let context = root_site(
+            header.cloud,
+            header.root_version(),
+            site,
+            header.key_version,
+        );
         *seal::wrap(&root, &opened[index], &context, host.random()).as_bytes()
     });
-    Ok(SiteHeader {
+    let mut changed = SiteHeader {
         key,
         other_key,
         ..header.clone()
-    })
+    };
+    if let Some(under) = &mut changed.root {
+        let context = crate::shred::root_erase(header.cloud, under.version);
+        let erase_key: EraseKey = seal::unwrap(
+            &RootKey::from_bytes(*from.expose()),
+            &Wrapped::from_bytes(under.erase_key),
+            &context,
+        )?;
+        under.erase_key = *seal::wrap(&root, &erase_key, &context, host.random()).as_bytes();
+    }
+    Ok(changed)
 }
 
 /// The header's own site's key and the other one's.
 fn keys(header: &SiteHeader, root: &RootKey) -> Result<[SiteKey; 2], VaultError> {
     let open = |site, wrapped| {
-        let context = root_site(header.cloud, site, header.key_version);
+        let context = root_site(
+            header.cloud,
+            header.root_version(),
+            site,
+            header.key_version,
+        );
         seal::unwrap(root, &Wrapped::from_bytes(wrapped), &context)
     };
     Ok([
@@ -51,6 +71,11 @@ mod tests {
     use super::*;
     use words::CloudId;
 
+    fn erase_key(header: &SiteHeader, root: &RootSecret) -> bool {
+        let root = RootKey::from_bytes(*root.expose());
+        crate::shred::Erase::of_header(&root, header).is_ok_and(|key| key.is_some())
+    }
+
     #[test]
     fn a_rewrapped_header_opens_under_the_new_root_only() {
         let host = Host::real();
@@ -62,6 +87,7 @@ mod tests {
             assert!(header_opens(header, &root) && !header_opens(header, &outer));
             let changed = rewrap(header, &root, &outer, &host).unwrap();
             assert!(header_opens(&changed, &outer) && !header_opens(&changed, &root));
+            assert!(erase_key(&changed, &outer) && !erase_key(&changed, &root));
             assert!(rewrap(header, &outer, &root, &host).is_err());
             let back = rewrap(&changed, &outer, &root, &host).unwrap();
             assert!(header_opens(&back, &root));

@@ -63,6 +63,7 @@ pub struct Secrets {
     pub buckets: Cache<(TenantId, BucketName), Arc<Bucket>>,
     /// Buckets whose index changed since it was last looked after.
     pub changed: Mutex<BTreeMap<BucketId, Arc<Bucket>>>,
+    pub shred: crate::shred::Shred,
 }
 
 impl Secrets {
@@ -81,6 +82,7 @@ impl Secrets {
             known: Cache::new(CREDENTIALS_CACHED),
             buckets: Cache::new(BUCKETS_CACHED),
             changed: Mutex::new(BTreeMap::new()),
+            shred: crate::shred::Shred::default(),
         }
     }
 

@@ -17,6 +17,9 @@ impl Vault {
     }
 }
 
+/// A guest stays with the root it was founded with: its twin is bound to it.
+const FIRST_ROOT: u32 = 1;
+
 /// The same from the root, without a catalog: for bringing a cloud back from its twin.
 pub fn twin_key(
     root: &RootSecret,
@@ -25,7 +28,7 @@ pub fn twin_key(
     site_key: [u8; 104],
 ) -> Result<TwinKey, VaultError> {
     let root = RootKey::from_bytes(*root.expose());
-    let context = root_site(cloud, SiteId::A, site_key_version);
+    let context = root_site(cloud, FIRST_ROOT, SiteId::A, site_key_version);
     let key: SiteKey = seal::unwrap(&root, &Wrapped::from_bytes(site_key), &context)?;
     Ok(key.derive())
 }

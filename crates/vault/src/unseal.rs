@@ -40,15 +40,18 @@ impl Vault {
             (header.site, header.key),
             (header.site.other(), header.other_key),
         ] {
-            let context = root_site(header.cloud, site, header.key_version);
+            let root = header.root_version();
+            let context = root_site(header.cloud, root, site, header.key_version);
             site_keys[site.index()] = Some(seal::unwrap(
                 &root_key,
                 &Wrapped::from_bytes(wrapped),
                 &context,
             )?);
         }
+        let erase = crate::shred::Erase::of_header(&root_key, header)?;
         drop(root_key);
         let secrets = self.load(site_keys, header.key_version).await?;
+        secrets.shred.hold(erase);
         let mut fields = self.fields(Kind::Unseal);
         fields.operation = Some("Unseal".into());
         fields.actor = Some(

@@ -8,8 +8,10 @@ pub mod hex;
 pub mod ids;
 pub mod limits;
 pub mod names;
+pub mod subject;
 pub mod wire;
 
 pub use crypto::{CryptoUse, Family, Strength};
 pub use ids::{BucketId, ChunkId, CloudId, OpId, SiteId, TenantId, UnixMillis, VersionId};
 pub use names::{AccessKeyId, BucketName, NameError, ObjectKey, PartyName, TenantName};
+pub use subject::{Subject, SubjectError};

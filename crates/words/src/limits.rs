@@ -33,6 +33,12 @@ pub const CLOCK_SKEW_MS_MAX: u64 = 15 * 60 * 1000;
 pub const PRESIGN_SECONDS_MAX: u64 = 7 * 24 * 3600;
 /// Buckets of one tenant.
 pub const BUCKETS_PER_TENANT_MAX: usize = 10_000;
+/// Longest identifier of a subject (a person, a case), in bytes of UTF-8.
+pub const SUBJECT_BYTES_MAX: usize = 256;
+/// Longest statement that a share was destroyed, in bytes.
+pub const STATEMENT_BYTES_MAX: usize = 16 * 1024;
+/// Longest receipt of an erasure, in bytes.
+pub const RECEIPT_BYTES_MAX: usize = 1024 * 1024;
 /// Connections that are served at once.
 pub const CONNECTIONS_MAX: usize = 4096;
 

@@ -21,6 +21,8 @@ pub enum Kind {
     Found,
     /// The same root was shared anew.
     Reshare,
+    /// A new root was made in place of another one.
+    Rekey,
 }
 
 /// Why a transcript was refused.

@@ -13,6 +13,7 @@ mod joint;
 mod on_disk;
 mod quorum;
 mod records;
+mod rekeying;
 mod resharing;
 mod share_files;
 mod signed_charter;

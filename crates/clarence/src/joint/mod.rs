@@ -5,7 +5,7 @@ pub mod args;
 mod judge;
 mod papers;
 mod people;
-pub(crate) mod read;
+pub mod read;
 mod requests;
 mod who;
 

@@ -36,6 +36,13 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Joint(asked) => crate::joint::perform(asked, talk),
         Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
         Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
+        Verb::Erasure(asked) => match crate::erasure::offline(asked, talk) {
+            Ok(outcome) => outcome,
+            Err(asked) => {
+                let settings = settings(everywhere)?;
+                waiting(crate::erasure::perform(&settings, asked, talk))
+            }
+        },
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
         Verb::Config(Config::Check) => configuration::check(&settings(everywhere)?),

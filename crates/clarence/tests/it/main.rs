@@ -10,11 +10,13 @@
 mod arguments;
 mod custody;
 mod embassy;
+mod erasure;
 mod joint;
 mod ledger;
 mod node;
 mod restart;
 mod run;
+mod s3;
 mod schema;
 mod settings;
 mod smoke;

@@ -7,6 +7,7 @@ mod fields;
 mod foreign;
 mod history;
 mod notes;
+mod receipts;
 mod support;
 mod tamper;
 mod tokens;

@@ -19,8 +19,8 @@ except ImportError:
 FRAME, TAG, SALT, COMMITMENT = 16384, 16, 24, 32
 HEADER = SALT + COMMITMENT
 CIPHER_LABEL = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
-LEVELS = {"root-site": 1, "site-tenant": 2, "tenant-bucket": 3, "bucket-group": 4, "bucket-object": 5,
-          "group-object": 6, "name": 16, "index": 17, "ledger": 18, "meta": 19}
+LEVELS = {"root-site": 1, "site-tenant": 2, "tenant-bucket": 3, "bucket-object": 5,
+          "group-object": 6, "root-erase": 7, "erase-group": 8, "name": 16, "index": 17, "ledger": 18, "meta": 19}
 
 
 class Refused(Exception):

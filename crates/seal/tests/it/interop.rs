@@ -3,9 +3,9 @@
 use crate::support::{array, kek, new_record, noise, place, segment_context};
 use seal::cobblestone::{self, FRAME_BYTES};
 use seal::{
-    BucketKey, ClaimedRecord, Derives, GroupKey, IndexKey, Key, KeyId, LedgerKey, MetaKey, NameKey,
-    NewRecord, ObjectKey, ObjectRecord, RootKey, Segment, SiteKey, TenantKey, WrapContext, Wrapped,
-    kcv, name_hash, open_value, seal_value, unwrap, wrap,
+    BucketKey, ClaimedRecord, Derives, EraseKey, GroupKey, IndexKey, Key, KeyId, LedgerKey,
+    MetaKey, NameKey, NewRecord, ObjectKey, ObjectRecord, RootKey, Segment, ShredKey, SiteKey,
+    TenantKey, WrapContext, Wrapped, kcv, name_hash, open_value, seal_value, unwrap, wrap,
 };
 use serde_json::{Value, json};
 use std::io::Write;
@@ -158,7 +158,8 @@ fn case(n: u8) -> WrapContext {
 fn wraps() -> Vec<(&'static str, Wrapped, WrapContext)> {
     let (parent, child, salt) = ([4; 32], [5; 32], array(1));
     let (site, tenant) = (SiteKey::from_bytes(parent), TenantKey::from_bytes(parent));
-    let (bucket, group) = (BucketKey::from_bytes(parent), GroupKey::from_bytes(parent));
+    let (bucket, group) = (BucketKey::from_bytes(parent), ShredKey::from_bytes(parent));
+    let erase = EraseKey::from_bytes(parent);
     let root = RootKey::from_bytes(parent);
     let object = ObjectKey::fresh(child);
     let wrapped = [
@@ -175,8 +176,8 @@ fn wraps() -> Vec<(&'static str, Wrapped, WrapContext)> {
             wrap(&tenant, &BucketKey::from_bytes(child), &case(2), salt),
         ),
         (
-            "bucket-group",
-            wrap(&bucket, &GroupKey::from_bytes(child), &case(3), salt),
+            "erase-group",
+            wrap(&erase, &GroupKey::from_bytes(child), &case(3), salt),
         ),
         ("bucket-object", wrap(&bucket, &object, &case(4), salt)),
         ("group-object", wrap(&group, &object, &case(5), salt)),
@@ -195,6 +196,10 @@ fn wraps() -> Vec<(&'static str, Wrapped, WrapContext)> {
         (
             "meta",
             wrap(&site, &MetaKey::from_bytes(child), &case(9), salt),
+        ),
+        (
+            "root-erase",
+            wrap(&root, &EraseKey::from_bytes(child), &case(10), salt),
         ),
     ];
     wrapped

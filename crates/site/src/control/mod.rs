@@ -1,6 +1,7 @@
 //! The control socket: how the command line talks to the running node.
 
 mod client;
+pub mod erasure;
 mod protocol;
 mod server;
 

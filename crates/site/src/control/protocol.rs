@@ -55,6 +55,11 @@ pub enum Request {
         #[serde(default)]
         new_folder: bool,
     },
+    /// Erasure and the root.
+    Erasure {
+        /// What of it.
+        ask: super::erasure::Ask,
+    },
     /// Every key, algorithm, age and strength. Needs no key.
     CryptoInventory,
     /// Lets the node restart without officers, on an approved order.

@@ -36,9 +36,13 @@ impl From<vault::VaultError> for Failure {
         let kind = match &error {
             V::Sealed => "sealed",
             V::Denied => "denied",
-            V::NoSuchBucket | V::NoSuchTenant(_) | V::NoSuchAccessKey(_) | V::NoSuchUpload => {
-                "not-found"
-            }
+            V::NoSuchBucket
+            | V::NoSuchTenant(_)
+            | V::NoSuchAccessKey(_)
+            | V::NoSuchUpload
+            | V::NoSuchSubject
+            | V::NoSuchErasure(_) => "not-found",
+            V::Statement(_) => "denied",
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
             V::Limit(_) => "usage",
             _ => "internal",
