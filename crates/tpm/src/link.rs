@@ -68,13 +68,26 @@ impl Link {
     /// One command, one answer.
     pub fn exchange(&mut self, command: &[u8]) -> io::Result<Zeroizing<Vec<u8>>> {
         match self {
-            // The device takes a command in one write and gives the answer in one read.
+            // The device takes a command in one write, and gives the answer in one read if the buffer is long
+            // enough.
             Self::Device(file) => {
                 file.write_all(command)?;
                 let mut answer = Zeroizing::new(vec![0; ANSWER_BYTES_MAX]);
-                let length = file.read(&mut answer)?;
-                answer.truncate(length);
-                Ok(answer)
+                let mut length = 0;
+                loop {
+                    let (_, free) = answer.split_at_mut(length);
+                    let more = file.read(free)?;
+                    if more == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    length += more;
+                    let whole = answer.get(2..6).and_then(|size| size.try_into().ok());
+                    let whole = whole.map_or(0, u32::from_be_bytes) as usize;
+                    if length >= HEAD_BYTES && length >= whole {
+                        answer.truncate(length);
+                        return Ok(answer);
+                    }
+                }
             }
             Self::Socket(stream) => {
                 stream.write_all(command)?;

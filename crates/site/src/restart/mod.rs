@@ -16,6 +16,8 @@ mod fault;
 mod grant;
 mod held;
 mod lease;
+#[cfg(test)]
+mod lease_tests;
 mod node;
 mod records;
 #[cfg(test)]

@@ -19,7 +19,7 @@ const CLOUD: CloudId = CloudId::from_bytes([1; 16]);
 const ID: [u8; 16] = [2; 16];
 const NOW: u64 = 1_800_000_000_000;
 
-struct SetClock(AtomicU64);
+pub struct SetClock(pub AtomicU64);
 
 impl Clock for SetClock {
     fn now(&self) -> UnixMillis {
@@ -30,7 +30,7 @@ impl Clock for SetClock {
     }
 }
 
-fn host_at(now: u64) -> (Host, Arc<SetClock>) {
+pub fn host_at(now: u64) -> (Host, Arc<SetClock>) {
     let clock = Arc::new(SetClock(AtomicU64::new(now)));
     (
         Host::new(Arc::clone(&clock) as _, Arc::new(OsRandom)),

@@ -123,6 +123,49 @@ fn another_tpm_a_changed_blob_and_a_cleared_tpm_give_nothing() {
     assert!(matches!(fault, Fault::OtherTpm), "{fault:?}");
 }
 
+/// The other way in: a character device. A pseudo-terminal stands in for the kernel's, with the simulator behind it.
+#[test]
+fn a_device_is_spoken_to_as_a_socket_is() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    const BRIDGE: &str = "import os, pty, socket, sys, tty
+master, slave = pty.openpty()
+tty.setraw(slave)
+print(os.ttyname(slave), flush=True)
+tpm = socket.socket(socket.AF_UNIX)
+tpm.connect(sys.argv[1])
+while True:
+    command = b''
+    while len(command) < 10 or len(command) < int.from_bytes(command[2:6], 'big'):
+        command += os.read(master, 4096)
+    tpm.sendall(command)
+    os.write(master, tpm.recv(4096))
+";
+    let Some(swtpm) = Swtpm::start() else {
+        return;
+    };
+    let policy = policy(&swtpm, &[7]);
+    let mut bridge = Command::new("/usr/bin/python3")
+        .args(["-c", BRIDGE])
+        .arg(swtpm.folder.path().join("s"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut device = String::new();
+    let told = BufReader::new(bridge.stdout.take().unwrap()).read_line(&mut device);
+    let place = tpm::Place::parse(device.trim());
+    let outcome = (|| {
+        let mut tpm = tpm::Tpm::open(&place, &host::Host::real())?;
+        let blob = tpm.seal(&policy, &SECRET)?;
+        tpm.unseal(&policy, &blob)
+    })();
+    let _ = bridge.kill();
+    let _ = bridge.wait();
+    told.unwrap();
+    assert!(device.starts_with("/dev/pts/"), "{device}");
+    assert_eq!(*outcome.unwrap(), SECRET);
+}
+
 #[test]
 fn a_tpm_that_is_not_there_is_said_to_be_away() {
     let folder = tempfile::tempdir().unwrap();
