@@ -182,6 +182,42 @@ pub async fn open_with(
     open_on(config, host, accept_loss, stores, guest).await
 }
 
+/// The catalog in the folders that are there.
+fn catalog_on(
+    config: &NodeConfig,
+    host: &Host,
+    present: [bool; 2],
+    tenure: &Arc<Tenure>,
+    accept_loss: bool,
+) -> Result<Arc<Embedded>, OpenError> {
+    let layout = &config.layout;
+    let folders =
+        SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
+    let options = Options {
+        cache_bytes: config.catalog_cache_bytes,
+        accept_loss,
+        ..Options::default()
+    };
+    let engine = Embedded::open(folders, Arc::clone(tenure), options, host.clone())?;
+    for site in SiteId::BOTH {
+        // A folder that is away now is known by its place when it is back.
+        engine.set_folder(site, layout.site(site).to_path_buf());
+    }
+    Ok(Arc::new(engine))
+}
+
+fn vault_config(config: &NodeConfig) -> VaultConfig {
+    VaultConfig {
+        region: config.region.clone(),
+        node: config.node.clone(),
+        site_policy: match &config.embassy {
+            // What is acknowledged at the host has its chunks there.
+            Some(embassy) if embassy.acknowledge == Acknowledge::AtHost => SitePolicy::Strict,
+            _ => config.site_policy,
+        },
+    }
+}
+
 /// The same with given stores of chunks.
 pub async fn open_on(
     config: &NodeConfig,
@@ -198,19 +234,7 @@ pub async fn open_on(
     let tenure = Arc::new(tenure);
     let header = header_in_force(layout, &tenure)?;
     let custody = custody_of(layout, &header)?;
-    let folders =
-        SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
-    let options = Options {
-        cache_bytes: config.catalog_cache_bytes,
-        accept_loss,
-        ..Options::default()
-    };
-    let engine = Embedded::open(folders, Arc::clone(&tenure), options, host.clone())?;
-    for site in SiteId::BOTH {
-        // A folder that is away now is known by its place when it is back.
-        engine.set_folder(site, layout.site(site).to_path_buf());
-    }
-    let engine = Arc::new(engine);
+    let engine = catalog_on(config, host, present, &tenure, accept_loss)?;
     let loss = Arc::new(Loss {
         engine: Arc::clone(&engine),
     });
@@ -218,15 +242,7 @@ pub async fn open_on(
     if let epoch::Standing::Only(site) = tenure.standing() {
         mirror.prefer(site);
     }
-    let vault_config = VaultConfig {
-        region: config.region.clone(),
-        node: config.node.clone(),
-        site_policy: match &config.embassy {
-            // What is acknowledged at the host has its chunks there.
-            Some(embassy) if embassy.acknowledge == Acknowledge::AtHost => SitePolicy::Strict,
-            _ => config.site_policy,
-        },
-    };
+    let vault_config = vault_config(config);
     let facts: Arc<dyn Engine> = match &guest {
         Some(guest) => Arc::new(Twinned::new(Arc::clone(&engine), Arc::clone(&guest.twin))),
         None => Arc::clone(&engine) as _,

@@ -82,7 +82,7 @@ mod tests {
         let cloud = CloudId::from_bytes([1; 16]);
         let root = RootSecret::from_bytes(&[2; 32]);
         let outer = root.with_outer(&[3; 32], cloud).unwrap();
-        let made = crate::found(&host, cloud, &root, [4; 32], "log", "{}").unwrap();
+        let made = crate::found(&host, cloud, &root, [8; 16], [4; 32], "log", "{}").unwrap();
         for header in &made.headers {
             assert!(header_opens(header, &root) && !header_opens(header, &outer));
             let changed = rewrap(header, &root, &outer, &host).unwrap();
