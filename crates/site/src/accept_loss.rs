@@ -29,13 +29,15 @@ pub enum AcceptLossError {
     Share(#[from] UnsealError),
     /// Fewer shares than the charter asks for.
     #[error(
-        "{have} of the {need} shares that the charter asks for were given, so the loss is not accepted; nothing was changed"
+        "{have} of the {need} shares that the charter asks for were given{lacks}, so the loss is not accepted; nothing was changed"
     )]
     TooFew {
         /// Shares that were right.
         have: u8,
         /// Shares that are needed.
         need: u8,
+        /// What those who gave them do not fulfil.
+        lacks: String,
     },
     /// The consent could not be recorded.
     #[error("{0}")]
@@ -78,7 +80,8 @@ pub async fn accept_loss(
         return Err(AcceptLossError::NoFolder(site));
     }
     let (charter, custody) = charter_and_custody(&config.layout, &header)?;
-    let (root, parties) = quorum(Unsealing::new(custody), shares)?;
+    let in_force = crate::law::from_papers(config.layout.site(site), charter.clone())?;
+    let (root, parties) = quorum(unsealing(custody, &in_force), shares)?;
     let places = places(&config.layout, &charter, header.cloud, host);
     let survey = places.survey()?;
     if let StartDecision::Serve { .. } = survey.decision {
@@ -111,6 +114,15 @@ pub async fn accept_loss(
     })
 }
 
+/// What the parties that give must fulfil: under a charter of version 2, its condition for this act.
+fn unsealing(custody: charter::Custody, charter: &charter::Charter) -> Unsealing {
+    let condition = charter::who::condition_of(charter, "accept-loss");
+    match condition.filter(|_| charter.terms().is_some()) {
+        Some(condition) => Unsealing::new(custody).requiring(condition),
+        None => Unsealing::new(custody),
+    }
+}
+
 /// The root and whose shares gave it, once enough shares are right.
 fn quorum(
     mut unsealing: Unsealing,
@@ -126,6 +138,9 @@ fn quorum(
     Err(AcceptLossError::TooFew {
         have: unsealing.have(),
         need: unsealing.need(),
+        lacks: unsealing.lacks().map_or_else(String::new, |condition| {
+            format!(", and those who gave them do not fulfil {condition}")
+        }),
     })
 }
 

@@ -11,6 +11,8 @@ mod connect;
 pub mod control;
 pub mod found;
 pub mod inventory;
+mod joint;
+mod law;
 pub mod layout;
 mod loss;
 mod metrics;

@@ -101,7 +101,10 @@ pub async fn run(
             vault: Arc::clone(&opened.vault),
             store: Arc::clone(&opened.store),
         }),
-        unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
+        unsealing: Mutex::new(crate::joint::unsealing(
+            opened.custody.clone(),
+            opened.vault.law().as_deref(),
+        )),
         opened_now: Notify::new(),
         endpoint: format!(
             "{}://{address}",

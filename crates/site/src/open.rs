@@ -203,6 +203,13 @@ pub async fn open_with(
         site_policy: config.site_policy,
     };
     let vault = Vault::new(host.clone(), Arc::clone(&engine) as _, vault_config)?;
+    match crate::law::find(config, header.cloud, &charter, &custody, &vault).await {
+        Ok(law) => vault.govern(law),
+        Err(refused) => {
+            engine.shutdown().await;
+            return Err(refused);
+        }
+    }
     let index = Arc::new(Index::new(
         Arc::clone(&engine) as _,
         host.clone(),

@@ -3,6 +3,7 @@
 
 pub mod access_key;
 pub mod bucket;
+pub mod joint;
 pub mod site_header;
 pub mod tenant;
 
