@@ -1,8 +1,8 @@
 //! Handing in: a request is lodged, a word on it is taken, a card goes on the roll. Each is judged by the charter
 //! in force first; what is refused is an entry too.
 
-use super::JointError;
 use super::papers::{Bench, Filed, context};
+use super::{JointError, Law};
 use crate::Vault;
 use crate::error::VaultError;
 use crate::record::joint::{self as record, PaperRow, RequestRow};
@@ -12,8 +12,8 @@ use charter::approval::{
     Card, Decision, Deliberation, Refusal, RequestDigest, Says, SignedRequest, Stamp,
 };
 use ledger::{Entry, Fields, Kind};
-use words::OpId;
 use words::limits::DOCKET_REQUESTS_MAX;
+use words::{OpId, PartyName};
 
 /// Most expired requests that one lodging takes away: each may have many words, and a commit is bounded.
 const PRUNED_AT_ONCE: usize = 4;
@@ -79,10 +79,18 @@ impl Vault {
             return Err(self.refuse_joint(secrets, fields, refusal.into()).await);
         }
         let mut change = Change::default();
-        self.make_room(secrets, latest, &mut change).await?;
+        let party = &signed.request().proposer().party;
+        if let Err(why) = self
+            .make_room(secrets, &bench.law, party, latest, &mut change)
+            .await
+        {
+            return Err(self.refuse_joint(secrets, fields, why).await);
+        }
         let row = RequestRow {
             lodged: latest,
             carried_out: None,
+            expires: signed.request().expires(),
+            party: party.clone(),
             text: text.to_vec(),
         };
         change.preconditions.push(Precondition::Absent(key.clone()));
@@ -94,43 +102,46 @@ impl Vault {
         Ok(HandedIn::About(digest))
     }
 
-    /// Takes away requests that have expired, when there are too many. The ledger keeps what was said.
+    /// Takes away requests that have expired, when there are too many; the ledger keeps what was said. Each party
+    /// has its part of the docket, so that nobody can fill it for the others.
     async fn make_room(
         &self,
         secrets: &Secrets,
+        law: &Law,
+        party: &PartyName,
         latest: Stamp,
         change: &mut Change,
     ) -> Result<(), JointError> {
         let rows = self.rows(record::REQUESTS, DOCKET_REQUESTS_MAX).await?;
-        if rows.len() < DOCKET_REQUESTS_MAX {
+        let (total, mut waiting, mut expired) = (rows.len(), 0, Vec::new());
+        for (key, row) in rows {
+            let known = Self::request_row(secrets, &key, &row)?;
+            if latest > known.expires {
+                expired.push((key, row));
+            } else if known.party == *party {
+                waiting += 1;
+            }
+        }
+        let part = DOCKET_REQUESTS_MAX / law.charter().parties().len().max(1);
+        if waiting >= part || (total >= DOCKET_REQUESTS_MAX && expired.is_empty()) {
+            let why = format!(
+                "{waiting} requests of {party} are in the docket and have not expired, the most that one party may have is {part}; wait until some expire"
+            );
+            return Err(JointError::act("docket-full", why));
+        }
+        if total < DOCKET_REQUESTS_MAX {
             return Ok(());
         }
-        let mut pruned = 0;
-        for (key, row) in rows {
+        for (key, row) in expired.into_iter().take(PRUNED_AT_ONCE) {
             let filed = self.filed_in(secrets, &key, &row).await?;
-            if latest <= filed.signed.request().expires() {
-                continue;
-            }
             let digest = filed.signed.request().digest();
             for word in &filed.words {
                 let key = record::word_key(&digest, word.says(), word.key());
                 change.mutations.push(Mutation::Delete { key });
             }
             change.mutations.push(Mutation::Delete { key });
-            pruned += 1;
-            if pruned == PRUNED_AT_ONCE {
-                break;
-            }
         }
-        match pruned {
-            0 => Err(JointError::act(
-                "docket-full",
-                format!(
-                    "{DOCKET_REQUESTS_MAX} requests are waiting, the most there may be; carry some out, or wait until some have expired"
-                ),
-            )),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     async fn take_word(

@@ -156,6 +156,16 @@ impl Vault {
         }
     }
 
+    /// The row of a request, opened.
+    pub(super) fn request_row(
+        secrets: &Secrets,
+        key: &[u8],
+        row: &catalog::Row,
+    ) -> Result<RequestRow, JointError> {
+        let plain = seal::open_value(&secrets.cloud_ledger_key, &context(key), &row.value)?;
+        Ok(RequestRow::decode(&plain)?)
+    }
+
     /// The request in a row with the words on it.
     pub(super) async fn filed_in(
         &self,
@@ -163,9 +173,8 @@ impl Vault {
         key: &[u8],
         row: &catalog::Row,
     ) -> Result<Filed, JointError> {
-        let plain = seal::open_value(&secrets.cloud_ledger_key, &context(key), &row.value)?;
         let version = row.version;
-        let row = RequestRow::decode(&plain)?;
+        let row = Self::request_row(secrets, key, row)?;
         let signed = SignedRequest::parse(&row.text)?;
         let mut words: Vec<(Stamp, Decision)> = Vec::new();
         let prefix = record::words_prefix(&signed.request().digest());

@@ -5,7 +5,7 @@
 use charter::approval::{KeyId, Person, RequestDigest, Says, Stamp};
 use words::limits::{CARD_BYTES_MAX, JURISDICTIONS_MAX, REQUEST_BYTES_MAX};
 use words::wire::{Reader, WireError, Writer};
-use words::{AccessKeyId, TenantId, UnixMillis};
+use words::{AccessKeyId, PartyName, TenantId, UnixMillis};
 
 const VERSION: u8 = 1;
 /// Bytes of an amendment in one row: a charter may be longer than a row.
@@ -114,6 +114,10 @@ pub struct RequestRow {
     pub lodged: Stamp,
     /// When it was carried out, if it was.
     pub carried_out: Option<Stamp>,
+    /// Until when it may be, as in the request.
+    pub expires: Stamp,
+    /// The party of its proposer, as in the request.
+    pub party: PartyName,
     /// The request as it was signed.
     pub text: Vec<u8>,
 }
@@ -125,6 +129,8 @@ impl RequestRow {
         Writer::versioned(VERSION)
             .u64(self.lodged.seconds())
             .u64(self.carried_out.map_or(0, Stamp::seconds))
+            .u64(self.expires.seconds())
+            .bytes(self.party.as_str().as_bytes())
             .bytes(&self.text)
             .finish()
     }
@@ -136,6 +142,9 @@ impl RequestRow {
             carried_out: Some(reader.u64()?)
                 .filter(|t| *t != 0)
                 .map(Stamp::from_seconds),
+            expires: Stamp::from_seconds(reader.u64()?),
+            party: PartyName::parse(&text(&mut reader, NAME_BYTES_MAX, "party")?)
+                .map_err(|_| WireError::Field("party"))?,
             text: reader.bytes(REQUEST_BYTES_MAX)?.to_vec(),
         };
         reader.finish()?;
@@ -337,6 +346,8 @@ mod tests {
             let row = RequestRow {
                 lodged: Stamp::from_seconds(8),
                 carried_out,
+                expires: Stamp::from_seconds(10),
+                party: PartyName::parse("ctie").unwrap(),
                 text: b"clarence request".to_vec(),
             };
             assert_eq!(RequestRow::decode(&row.encode()), Ok(row));
@@ -375,6 +386,8 @@ mod tests {
         let request = RequestRow {
             lodged: Stamp::from_seconds(258),
             carried_out: Some(Stamp::from_seconds(772)),
+            expires: Stamp::from_seconds(1030),
+            party: PartyName::parse("ctie").unwrap(),
             text: b"text".to_vec(),
         };
         let lines = [
