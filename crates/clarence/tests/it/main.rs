@@ -7,6 +7,7 @@
     clippy::panic
 )] // proof, not product
 
+mod amendments;
 mod arguments;
 mod docket;
 mod joint;

@@ -43,13 +43,21 @@ impl Vault {
         let _one = self.joint.one.lock().await;
         let bench = self.bench().await?;
         let begins = |with: &str| text.starts_with(with.as_bytes());
-        if begins("clarence approver's card,") {
-            return self.take_card(&secrets, bench, text).await;
+        let taken = if begins("clarence approver's card,") {
+            self.take_card(&secrets, bench, text).await
+        } else if begins("clarence request,") {
+            self.lodge(&secrets, &bench, text).await
+        } else {
+            self.take_word(&secrets, &bench, text).await
+        };
+        match taken {
+            Err(why @ JointError::Document(_)) => {
+                let mut fields = self.fields(Kind::Refuse);
+                fields.operation = Some("HandIn".into());
+                Err(self.refuse_joint(&secrets, fields, why).await)
+            }
+            other => other,
         }
-        if begins("clarence request,") {
-            return self.lodge(&secrets, &bench, text).await;
-        }
-        self.take_word(&secrets, &bench, text).await
     }
 
     async fn lodge(
@@ -321,7 +329,7 @@ impl Vault {
         why: JointError,
     ) -> JointError {
         fields.kind = Kind::Refuse;
-        fields.decision = Some(why.word().unwrap_or("internal").to_owned());
+        fields.decision = Some(why.word().unwrap_or("not-done").to_owned());
         fields.reason = Some(why.to_string());
         match self.note(self.entry_of_cloud(secrets, &fields)).await {
             Ok(()) => why,

@@ -76,19 +76,7 @@ impl Vault {
             );
             return Err(JointError::act("not-found", why));
         }
-        let officer = match request.parameter("officer") {
-            None => request.proposer().clone(),
-            Some(text) => Person::parse(text).ok_or_else(|| {
-                JointError::act(
-                    "usage",
-                    format!("officer={text} is no person such as anna of ctie"),
-                )
-            })?,
-        };
-        let card = bench.roll.find(&officer);
-        if card.is_none_or(|card| card.standing() != Standing::Active) {
-            return Err(Refusal::UnknownApprover(officer).into());
-        }
+        let officer = officer(bench, request)?;
         if self.glasses().len() >= GLASSES_MAX {
             let why = format!(
                 "{GLASSES_MAX} break-glass acts are open or not reported on, the most there may be; report on those that ended"
@@ -357,4 +345,20 @@ impl Vault {
 
 fn slash(prefix: &str) -> String {
     format!("/{prefix}")
+}
+
+/// Who is to read: a person whose card holds, the proposer unless another one is named.
+fn officer(bench: &Bench, request: &Request) -> Result<Person, JointError> {
+    let officer = match request.parameter("officer") {
+        None => request.proposer().clone(),
+        Some(text) => Person::parse(text).ok_or_else(|| {
+            let why = format!("officer={text} is no person such as anna of ctie");
+            JointError::act("usage", why)
+        })?,
+    };
+    let card = bench.roll.find(&officer);
+    match card.is_some_and(|card| card.standing() == Standing::Active) {
+        true => Ok(officer),
+        false => Err(Refusal::UnknownApprover(officer).into()),
+    }
 }

@@ -192,6 +192,11 @@ async fn f3_one_of_two_signatures_missing_or_bad() {
         "a byte behind it"
     );
     assert_eq!(refused(house.carry(&request).await).await, "lacking");
+    let entries = house.entries("refuse").await;
+    let documents = entries
+        .iter()
+        .filter(|(_, decision)| decision == "document");
+    assert_eq!(documents.count(), 3, "{entries:?}");
     house.hand_in(&text).await.unwrap();
     house.carry(&request).await.unwrap();
 }
