@@ -31,3 +31,4 @@ pub use keyfile::{KeyFile, PublicFile};
 pub use order::Order;
 pub use refusal::{DocumentError, Refusal};
 pub use request::{Ask, AskError, Nonce, Request, RequestDigest, SignedRequest};
+pub use sign::{KeyId, Stamp};

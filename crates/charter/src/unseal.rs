@@ -2,6 +2,7 @@
 //! one share at a time, refuses a wrong one by its holder's name, and keeps the right ones it has.
 
 use crate::derive::CryptoFault;
+use crate::formula::Formula;
 use crate::record::{CeremonyId, Custody, ShareFile};
 use crate::secret::RootSecret;
 use crate::shamir::{self, SharingError};
@@ -110,6 +111,8 @@ pub enum Progress {
         have: u8,
         /// Shares needed in all.
         need: u8,
+        /// The charter's condition, if it does not hold over the parties that have given theirs.
+        lacks: Option<Formula>,
     },
     /// The root. The shares have been wiped.
     Complete(RootSecret),
@@ -120,6 +123,8 @@ pub enum Progress {
 pub struct Unsealing {
     custody: Custody,
     given: Vec<ShareFile>,
+    /// What the parties that give must fulfil besides their number.
+    condition: Option<Formula>,
 }
 
 impl Unsealing {
@@ -130,7 +135,21 @@ impl Unsealing {
         Self {
             custody,
             given: Vec::new(),
+            condition: None,
         }
+    }
+    /// Asks in addition that the parties whose shares were given fulfil this condition: Shamir's scheme knows
+    /// only their number.
+    #[must_use]
+    pub fn requiring(mut self, condition: Formula) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+    /// What the parties do not fulfil yet.
+    #[must_use]
+    pub fn lacks(&self) -> Option<&Formula> {
+        let given = self.given().cloned().collect();
+        self.condition.as_ref().filter(|c| !c.holds(&given))
     }
 
     /// Takes one share. At the threshold the root is rebuilt and checked, and every share is wiped.
@@ -138,10 +157,12 @@ impl Unsealing {
         self.examine(&share)?;
         self.given.push(share);
         let need = self.custody.threshold;
-        if self.given.len() < usize::from(need) {
+        let lacks = self.lacks().cloned();
+        if self.given.len() < usize::from(need) || lacks.is_some() {
             return Ok(Progress::Waiting {
                 have: self.have(),
                 need,
+                lacks,
             });
         }
         match self.rebuild() {
@@ -211,7 +232,9 @@ impl Unsealing {
     }
 
     fn rebuild(&self) -> Result<RootSecret, UnsealError> {
-        let points = self.given.iter().map(|share| (share.x(), share.value()));
+        // More than the threshold may have been given: the condition asked for them, the scheme does not.
+        let needed = self.given.iter().take(usize::from(self.custody.threshold));
+        let points = needed.map(|share| (share.x(), share.value()));
         let root = RootSecret::from_bytes(&*shamir::combine(points)?);
         match root.key_check(self.custody.cloud)? == self.custody.key_check {
             true => Ok(root),

@@ -320,7 +320,12 @@ pub const VERBS: &[Verb] = &[
         "break-glass-read",
         Class::BreakGlass,
         "read what a policy forbids, where lives depend on it",
-        &[must("tenant"), must("bucket"), may("prefix")],
+        &[
+            must("tenant"),
+            must("bucket"),
+            may("prefix"),
+            may("officer"),
+        ],
     ),
 ];
 

@@ -123,6 +123,45 @@ pub fn who_can(charter: &Charter, verb: &'static Verb) -> WhoCan {
     }
 }
 
+/// Who still must approve, one line for each thing that is missing; nothing if enough have.
+#[must_use]
+pub fn still_needed(
+    charter: &Charter,
+    verb: &'static Verb,
+    parties: &BTreeSet<PartyName>,
+    persons: usize,
+    patron: bool,
+) -> Vec<String> {
+    let answer = who_can(charter, verb);
+    let mut still = Vec::new();
+    let mut left: Vec<Vec<&str>> = (answer.groups.iter())
+        .map(|group| {
+            let missing = group.iter().filter(|party| !parties.contains(*party));
+            missing.map(PartyName::as_str).collect()
+        })
+        .collect();
+    left.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+    left.dedup();
+    if left.first().is_some_and(|group| !group.is_empty()) {
+        let named: Vec<String> = left.iter().map(|group| group.join(" + ")).collect();
+        still.push(format!("a person of {}", named.join(", or of ")));
+    }
+    let need = usize::from(answer.rule.persons);
+    if persons < need {
+        still.push(format!("more persons: {persons} of {need} so far"));
+    }
+    if let Some(name) = answer.patron.filter(|_| !patron) {
+        still.push(format!("the patron {name}"));
+    }
+    still
+}
+
+/// The condition over parties that the verb of this name asks for; what no verb is called, nobody can do.
+#[must_use]
+pub fn condition_of(charter: &Charter, verb: &str) -> Option<Formula> {
+    crate::verbs::find(verb).map(|verb| who_can(charter, verb).condition)
+}
+
 /// Number and sovereignty as one condition; the half that the other one implies is left out.
 fn condition(charter: &Charter, rule: &Rule) -> Formula {
     let number = Formula::any_of(usize::from(rule.parties), charter.parties());

@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::exit::{Exit, Failure};
 use crate::logging;
 use crate::talk::Talk;
+use charter::approval::Refusal;
 use charter::{Charter, ShareFile};
 use embassy::{Acknowledge, Place};
 use host::Host;
@@ -37,6 +38,9 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
     config.s3_listen = settings.listen()?;
     config.region = settings.text("s3.region").to_owned();
     config.node = settings.text("node.name").to_owned();
+    config.jurisdiction = settings
+        .optional("node.jurisdiction")
+        .map(ToOwned::to_owned);
     config.base_domains = settings.list("s3.base_domains");
     config.tls = match (
         settings.optional("s3.tls_cert"),
@@ -239,7 +243,8 @@ impl From<CallError> for Failure {
             CallError::Answer(_) => Self::new(Exit::General, message),
             CallError::Failed { kind, .. } => {
                 let (exit, suggestion) = refusal(&kind);
-                let failure = Self::new(exit, message).named(kind);
+                let mut failure = Self::new(exit, message).named(&kind);
+                failure.retryable |= kind == "too-early";
                 match suggestion {
                     Some(suggestion) => failure.suggest(suggestion),
                     None => failure,
@@ -264,7 +269,14 @@ fn refusal(kind: &str) -> (Exit, Option<&'static str>) {
             Exit::Network,
             Some("look at `clarence status`, then try again"),
         ),
-        "unsupported" => (Exit::Unsupported, None),
+        "unsupported" | "not-carried-out" => (Exit::Unsupported, None),
+        "document" | "charter" => (Exit::Usage, None),
+        "docket-full" | "older-card" => (Exit::Conflict, None),
+        "needs-quorum" | "abroad" | "card" | "never-opens" | "other-node" => (Exit::Auth, None),
+        refused if Refusal::WORDS.contains(&refused) => (
+            Exit::Auth,
+            Some("clarence docket shows what is there; clarence who-can says what it takes"),
+        ),
         _ => (
             Exit::General,
             Some("`clarence status` and the node's log say more"),

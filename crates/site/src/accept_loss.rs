@@ -33,13 +33,15 @@ pub enum AcceptLossError {
     Outer(#[from] crate::outer::OuterError),
     /// Fewer shares than the charter asks for.
     #[error(
-        "{have} of the {need} shares that the charter asks for were given, so the loss is not accepted; nothing was changed"
+        "{have} of the {need} shares that the charter asks for were given{lacks}, so the loss is not accepted; nothing was changed"
     )]
     TooFew {
         /// Shares that were right.
         have: u8,
         /// Shares that are needed.
         need: u8,
+        /// What those who gave them do not fulfil.
+        lacks: String,
     },
     /// The consent could not be recorded.
     #[error("{0}")]
@@ -85,7 +87,8 @@ pub async fn accept_loss(
     // The site that will serve alone says which root counts.
     let own = header_of(config.layout.site(site))?.unwrap_or(header);
     let (header, custody) = (own.clone(), custody_of(&config.layout, &own)?);
-    let (root, parties) = quorum(Unsealing::new(custody), shares)?;
+    let in_force = crate::law::from_papers(config.layout.site(site), charter.clone())?;
+    let (root, parties) = quorum(unsealing(custody, &in_force), shares)?;
     let root = crate::outer::complete(config, host, &header, root).await?;
     let places = places(&config.layout, &charter, header.cloud, host);
     let survey = places.survey()?;
@@ -119,6 +122,15 @@ pub async fn accept_loss(
     })
 }
 
+/// What the parties that give must fulfil: under a charter of version 2, its condition for this act.
+fn unsealing(custody: charter::Custody, charter: &charter::Charter) -> Unsealing {
+    let condition = charter::who::condition_of(charter, "accept-loss");
+    match condition.filter(|_| charter.terms().is_some()) {
+        Some(condition) => Unsealing::new(custody).requiring(condition),
+        None => Unsealing::new(custody),
+    }
+}
+
 /// The root and whose shares gave it, once enough shares are right.
 fn quorum(
     mut unsealing: Unsealing,
@@ -134,6 +146,9 @@ fn quorum(
     Err(AcceptLossError::TooFew {
         have: unsealing.have(),
         need: unsealing.need(),
+        lacks: unsealing.lacks().map_or_else(String::new, |condition| {
+            format!(", and those who gave them do not fulfil {condition}")
+        }),
     })
 }
 

@@ -33,6 +33,8 @@ pub struct NodeConfig {
     pub region: String,
     /// The node's name in the ledger.
     pub node: String,
+    /// In which jurisdiction the node is; where both sites are, if absent.
+    pub jurisdiction: Option<String>,
     /// Domains under which a bucket may be the first label of the host name.
     pub base_domains: Vec<String>,
     /// What TLS is served with; plain HTTP, if absent.
@@ -76,6 +78,7 @@ impl NodeConfig {
             s3_listen: SocketAddr::from(([127, 0, 0, 1], 7480)),
             region: "lu-1".into(),
             node: "node-1".into(),
+            jurisdiction: None,
             base_domains: vec!["s3.lu-1.clarence.internal".into(), "localhost".into()],
             tls: None,
             tls_classical: Classical::default(),

@@ -45,6 +45,12 @@ impl Node {
         if !self.config.write_connect {
             return Ok(());
         }
+        if self.rooms.vault.law().is_some_and(|law| law.is_joint()) {
+            tracing::warn!(
+                "no first tenant is made: under this cloud's charter nobody adds one alone"
+            );
+            return Ok(());
+        }
         let internal = |e: &dyn ToString| Failure::new("internal", e.to_string());
         let path = self.config.layout.connect();
         let old = files::read(&path, 64 * 1024).map_err(|e| internal(&e))?;

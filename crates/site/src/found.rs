@@ -18,6 +18,9 @@ pub enum FoundError {
     /// A folder holds something.
     #[error("{} is not empty; founding never writes over anything: choose other folders or move this one away", .0.display())]
     Occupied(PathBuf),
+    /// Nobody could live under the charter.
+    #[error("{0}")]
+    Charter(String),
     /// The ceremony failed.
     #[error("the ceremony failed, no share is valid: {0}")]
     Ceremony(#[from] charter::CeremonyError),
@@ -75,6 +78,10 @@ pub async fn found(
         {
             return Err(FoundError::Occupied(folder.clone()));
         }
+    }
+    if charter.terms().is_some() {
+        vault::joint::check_can_be_opened(charter, charter.parties())
+            .map_err(|e| FoundError::Charter(e.to_string()))?;
     }
     let founding = charter::found(
         charter,
@@ -155,6 +162,10 @@ pub(crate) fn furnish(
         charter.to_toml().as_bytes(),
         0o644,
     )?;
+    if let Some(terms) = charter.terms() {
+        let label = format!("{}\n", terms.jurisdictions().site(site));
+        put(folder.join(crate::law::LABEL), label.as_bytes(), 0o644)?;
+    }
     files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))?;
     match Dir::found(folder) {
         Ok(_) => Ok(()),

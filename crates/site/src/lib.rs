@@ -16,6 +16,8 @@ mod enrol;
 pub mod found;
 pub mod guest;
 pub mod inventory;
+mod joint;
+mod law;
 pub mod layout;
 mod loss;
 mod metrics;

@@ -16,7 +16,7 @@ const EMPTY_MAY_HOLD: &str = "lost+found";
 
 impl Node {
     /// Makes the empty folder of `site`, which is away, into a folder of this cloud.
-    pub(crate) fn furnish_new_folder(&self, site: SiteId) -> Result<(), Failure> {
+    pub(crate) async fn furnish_new_folder(&self, site: SiteId) -> Result<(), Failure> {
         let layout = &self.config.layout;
         let folder = layout.site(site);
         let shown = folder.display();
@@ -49,6 +49,8 @@ impl Node {
         ) {
             put(folder.join(hsm::FILE), &record, 0o600).map_err(|e| failed(&e))?;
         }
+        let papers = self.rooms.vault.amendments().await?;
+        crate::law::put_papers(layout, site, &papers).map_err(|e| failed(&e))?;
         let header = header_for(&header, site);
         // Last: a folder with a header is a folder of the cloud, and is healed as one.
         put(folder.join(site_header::FILE), &header.encode(), 0o600).map_err(|e| failed(&e))?;

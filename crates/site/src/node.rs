@@ -193,7 +193,10 @@ pub(crate) fn assemble(
             vault: Arc::clone(&opened.vault),
             store: Arc::clone(&opened.store),
         }),
-        unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
+        unsealing: Mutex::new(crate::joint::unsealing(
+            opened.custody.clone(),
+            opened.vault.law().as_deref(),
+        )),
         held: std::sync::RwLock::new(Held {
             header: opened.header.clone(),
             custody: opened.custody.clone(),

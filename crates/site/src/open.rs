@@ -248,6 +248,13 @@ pub async fn open_on(
         None => Arc::clone(&engine) as _,
     };
     let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config)?;
+    match crate::law::find(config, header.cloud, &charter, &custody, &vault).await {
+        Ok(law) => vault.govern(law),
+        Err(refused) => {
+            engine.shutdown().await;
+            return Err(refused);
+        }
+    }
     let index = Arc::new(Index::new(
         Arc::clone(&facts),
         host.clone(),

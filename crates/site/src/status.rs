@@ -83,6 +83,14 @@ impl Node {
                     .map_err(|e| Failure::new("internal", e))?;
                 Ok(json!({ "entries": size }))
             }
+            Request::HandIn { document } => self.hand_in(&document).await,
+            Request::Docket => self.docket().await,
+            Request::CarryOut { request, paper } => {
+                self.carry_out(&request, paper.as_deref()).await
+            }
+            Request::GlassReport { access_key, report } => {
+                self.glass_report(&access_key, &report).await
+            }
             Request::Scrub => self.scrub(progress).await,
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
             Request::RestartGrant {
@@ -138,7 +146,7 @@ impl Node {
             .iter()
             .map(|t| json!({ "unix_ms": t.at.0, "site": t.site.to_string(), "kind": format!("{:?}", t.trouble.kind), "what": t.trouble.what }))
             .collect();
-        Ok(json!({
+        let mut status = json!({
             "cloud": self.opened.header.cloud.to_string(),
             "node": self.config.node,
             "endpoint": self.endpoint,
@@ -156,7 +164,10 @@ impl Node {
             "troubles": troubles,
             "embassy": self.opened.guest.as_ref().map(|guest| guest.status(self.opened.engine.head().ok())),
             "ledger": { "signed_entries": *self.published.borrow() },
-        }))
+        });
+        status["lacks"] = json!(unsealing.lacks().map(ToString::to_string));
+        self.joint_status(&mut status);
+        Ok(status)
     }
 
     async fn tenant_add(&self, name: &str) -> Result<Value, Failure> {
@@ -290,7 +301,7 @@ impl Node {
             },
         };
         if new_folder {
-            self.furnish_new_folder(site)?;
+            self.furnish_new_folder(site).await?;
         }
         if self.opened.tenure.serving(site) {
             return Ok(json!({ "healed": null, "standing": format!("{site} is current") }));

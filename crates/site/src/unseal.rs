@@ -24,10 +24,10 @@ impl Node {
                 tracing::warn!(%error, "a share was refused");
                 Err(Failure::new("denied", error))
             }
-            Ok(Progress::Waiting { have, need }) => {
+            Ok(Progress::Waiting { have, need, lacks }) => {
                 let given: Vec<String> = parties.iter().map(ToString::to_string).collect();
                 Ok(
-                    json!({ "sealed": true, "shares_given": have, "shares_needed": need, "parties": given }),
+                    json!({ "sealed": true, "shares_given": have, "shares_needed": need, "parties": given, "lacks": lacks.map(|c| c.to_string()) }),
                 )
             }
             Ok(Progress::Complete(root)) => {

@@ -3,7 +3,7 @@
 use crate::Vault;
 use crate::error::VaultError;
 use crate::record::{access_key, tenant};
-use crate::secrets::{Secrets, site_tenant, under_tenant};
+use crate::secrets::{Secrets, Tenant, site_tenant, under_tenant};
 use access_key::AccessKeyRow;
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::Kind;
@@ -14,7 +14,7 @@ use words::{AccessKeyId, OpId, SiteId, TenantId, TenantName, UnixMillis};
 use zeroize::Zeroizing;
 
 /// Most tenants of one cloud.
-const TENANTS_MAX: usize = 10_000;
+pub(crate) const TENANTS_MAX: usize = 10_000;
 
 /// Characters of an S3 secret, and the bits that are drawn for them.
 const SECRET_CHARACTERS: usize = 40;
@@ -51,6 +51,7 @@ pub fn secret_context(id: &AccessKeyId) -> Vec<u8> {
 impl Vault {
     /// Adds a tenant with keys of its own.
     pub async fn tenant_add(&self, name: TenantName) -> Result<TenantInfo, VaultError> {
+        self.refuse_plain("tenant-add")?;
         let secrets = self.secrets()?;
         let all = self.tenant_list().await?;
         if all.iter().any(|tenant| tenant.name == name) {
@@ -87,7 +88,7 @@ impl Vault {
         }
     }
 
-    fn new_tenant(
+    pub(crate) fn new_tenant(
         &self,
         secrets: &Secrets,
         id: TenantId,
@@ -153,6 +154,7 @@ impl Vault {
         tenant_name: &TenantName,
         expires: Option<UnixMillis>,
     ) -> Result<NewAccessKey, VaultError> {
+        self.refuse_plain("key-add")?;
         let secrets = self.secrets()?;
         let info = self
             .tenant_list()
@@ -161,6 +163,33 @@ impl Vault {
             .find(|tenant| tenant.name == *tenant_name);
         let info = info.ok_or_else(|| VaultError::NoSuchTenant(tenant_name.to_string()))?;
         let tenant = self.tenant(&secrets, info.id).await?;
+        let (made, row) = self.new_credential(&tenant, expires)?;
+        let mut fields = self.fields(Kind::Admin);
+        fields.operation = Some("KeyAdd".into());
+        fields.tenant = Some(tenant.id);
+        fields.resource = Some(made.id.to_string());
+        let key = access_key::key(&made.id);
+        let commit = Commit {
+            op: OpId::from_bytes(self.host.random()),
+            preconditions: vec![Precondition::Absent(key.clone())],
+            mutations: vec![Mutation::Put {
+                key,
+                value: row.encode().into(),
+            }],
+            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+        };
+        match self.engine.commit(commit).await {
+            Outcome::Committed(_) => Ok(made),
+            other => Err(VaultError::from_outcome(other)),
+        }
+    }
+
+    /// Draws a credential, and its row.
+    pub(crate) fn new_credential(
+        &self,
+        tenant: &Tenant,
+        expires: Option<UnixMillis>,
+    ) -> Result<(NewAccessKey, AccessKeyRow), VaultError> {
         let id = AccessKeyId::parse(&format!("CLR{}", text::<17>(self.host.random(), UPPER)))
             .map_err(|e| VaultError::Limit(e.to_string()))?;
         let secret = Zeroizing::new(text::<SECRET_CHARACTERS>(self.host.random(), MIXED));
@@ -176,28 +205,12 @@ impl Vault {
                 secret.as_bytes(),
             ),
         };
-        let mut fields = self.fields(Kind::Admin);
-        fields.operation = Some("KeyAdd".into());
-        fields.tenant = Some(tenant.id);
-        fields.resource = Some(id.to_string());
-        let key = access_key::key(&id);
-        let commit = Commit {
-            op: OpId::from_bytes(self.host.random()),
-            preconditions: vec![Precondition::Absent(key.clone())],
-            mutations: vec![Mutation::Put {
-                key,
-                value: row.encode().into(),
-            }],
-            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+        let made = NewAccessKey {
+            id,
+            secret,
+            tenant: tenant.id,
         };
-        match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(NewAccessKey {
-                id,
-                secret,
-                tenant: tenant.id,
-            }),
-            other => Err(VaultError::from_outcome(other)),
-        }
+        Ok((made, row))
     }
 
     /// Whether there is a credential of that name that is not stopped.

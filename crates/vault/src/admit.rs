@@ -36,6 +36,7 @@ impl Vault {
     ) -> Result<Admitted, VaultError> {
         let tenant = self.tenant(secrets, caller.tenant()).await?;
         let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
+        self.within_glass(&who, action, Some(name)).await?;
         let Some(bucket) = self.bucket(secrets, tenant.id, name).await? else {
             let mut fields = self.fields_of(Kind::Deny, &who, action.name());
             fields.resource = Some(name.as_str().to_owned());
@@ -111,6 +112,8 @@ impl Vault {
         action: Action,
         name: &words::ObjectKey,
     ) -> Result<Option<ReadGrant>, VaultError> {
+        self.within_glass_names(&admitted.who, action, name.as_str())
+            .await?;
         let bucket = &admitted.bucket;
         let name_hash = seal::name_hash(&bucket.name_key, name.as_bytes());
         let row = self.engine.get(&object_row_key(bucket, &name_hash)).await?;
@@ -161,6 +164,8 @@ impl Vault {
     ) -> Result<ListGrant, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        self.within_glass_names(&admitted.who, action, prefix)
+            .await?;
         let mut fields = self.fields_of(Kind::List, &admitted.who, action.name());
         fields.resource = Some(format!("{}/{prefix}*", bucket.as_str()));
         fields.bucket = Some(admitted.bucket.id);

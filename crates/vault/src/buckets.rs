@@ -61,6 +61,7 @@ impl Vault {
     ) -> Result<(Who, Arc<Tenant>), VaultError> {
         let tenant = self.tenant(secrets, caller.tenant()).await?;
         let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
+        self.within_glass(&who, action, None).await?;
         let resource = Resource {
             owner: tenant.id,
             bucket: None,

@@ -82,6 +82,7 @@ impl Vault {
         fields.operation = Some(operation.to_owned());
         fields.request_digest = Some(who.request_digest);
         fields.policy_digest = Some(who.policy_digest);
+        self.mark_glass(&who.access_key, &mut fields);
         fields
     }
 

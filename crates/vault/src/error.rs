@@ -84,6 +84,12 @@ pub enum VaultError {
     /// An index of names could not be read or folded.
     #[error("an index of names could not be looked after: {0}")]
     Index(String),
+    /// The act is not for one alone.
+    #[error("{0}")]
+    NeedsQuorum(String),
+    /// The tenant's keys may not be used where this node is.
+    #[error("{0}")]
+    Abroad(String),
     /// The policy set could not be loaded.
     #[error("the policy set could not be loaded: {0}")]
     Policy(String),

@@ -56,6 +56,9 @@ impl Vault {
                     )
                     .await);
             }
+            Err(crate::VaultError::Abroad(why)) => {
+                return Err(self.refuse_abroad(&secrets, head, name.as_str(), why).await);
+            }
             Err(error) => {
                 tracing::error!(%error, "a credential could not be read");
                 return Err(unavailable(
@@ -96,6 +99,28 @@ impl Vault {
             }
         };
         authn::verify_with(presented, &key, known.credential, now)
+    }
+
+    async fn refuse_abroad(
+        &self,
+        secrets: &Secrets,
+        head: &RequestHead<'_>,
+        actor: &str,
+        why: String,
+    ) -> Refusal {
+        let mut fields = self.fields(Kind::Refuse);
+        fields.actor = Some(actor.to_owned());
+        fields.operation = Some(head.method.chars().take(16).collect());
+        fields.resource = Some(head.raw_path.chars().take(1024).collect());
+        fields.reason = Some(why.clone());
+        self.record_later(self.entry_of_cloud(secrets, &fields))
+            .await;
+        Refusal {
+            code: "AccessDenied",
+            status: 403,
+            message: why,
+            region: None,
+        }
     }
 
     async fn refuse_stopped(

@@ -17,6 +17,7 @@ mod found;
 mod grant;
 mod identify;
 pub mod inventory;
+pub mod joint;
 mod journal;
 pub mod record;
 mod restart;
@@ -71,6 +72,7 @@ pub struct Vault {
     config: VaultConfig,
     open: RwLock<Option<Arc<Secrets>>>,
     later: mpsc::Sender<entries::Later>,
+    joint: joint::Joint,
 }
 
 impl Vault {
@@ -95,6 +97,7 @@ impl Vault {
             config,
             open: RwLock::new(None),
             later,
+            joint: joint::Joint::default(),
         }))
     }
 
@@ -109,6 +112,7 @@ impl Vault {
         if let Ok(mut open) = self.open.write() {
             *open = None;
         }
+        self.forget_glass();
     }
 
     fn secrets(&self) -> Result<Arc<Secrets>, VaultError> {

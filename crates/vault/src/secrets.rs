@@ -197,6 +197,7 @@ impl Vault {
         }
         let row = self.engine.get(&tenant::key(id)).await?;
         let row = row.ok_or_else(|| VaultError::NoSuchTenant(id.to_string()))?;
+        self.check_place(id).await?;
         let tenant = Arc::new(secrets.open_tenant(id, TenantRow::decode(&row.value)?)?);
         if let Ok(mut all) = secrets.tenants.write() {
             all.insert(id, Arc::clone(&tenant));

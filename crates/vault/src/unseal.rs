@@ -63,6 +63,7 @@ impl Vault {
         );
         let entry = self.entry_of_cloud(&secrets, &fields);
         self.note(entry).await?;
+        self.load_glass(&secrets).await?;
         self.install(secrets);
         Ok(())
     }

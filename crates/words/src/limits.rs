@@ -106,5 +106,8 @@ pub const APPROVALS_MAX: usize = 64;
 pub const PARAMETERS_MAX: usize = 16;
 /// Longest value of a parameter, in characters.
 pub const PARAMETER_CHARS_MAX: usize = 256;
+/// Most requests that the docket of a cloud keeps, an equal part of them for each party; what has expired makes
+/// room.
+pub const DOCKET_REQUESTS_MAX: usize = 512;
 /// Longest reason of a request or a veto, in characters.
 pub const REASON_CHARS_MAX: usize = 1000;

@@ -304,6 +304,11 @@ impl<'a> Deliberation<'a> {
         proposer.into_iter().chain(approved)
     }
 
+    /// How many persons' words count as approvals.
+    #[must_use]
+    pub fn persons_count(&self) -> usize {
+        self.persons().count()
+    }
     /// The parties for which somebody has approved.
     #[must_use]
     pub fn parties(&self) -> BTreeSet<PartyName> {

@@ -43,6 +43,11 @@ impl Order {
     pub const fn signed(&self) -> &SignedRequest {
         &self.signed
     }
+    /// The approvals in it.
+    #[must_use]
+    pub fn approvals(&self) -> &[Decision] {
+        &self.approvals
+    }
     /// When it was found to be enough, by the clock of whoever wrote the order.
     #[must_use]
     pub const fn decided(&self) -> Stamp {

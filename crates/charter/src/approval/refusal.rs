@@ -260,4 +260,36 @@ impl Refusal {
             Self::Docket(_) => "docket",
         }
     }
+
+    /// Every word that [`Refusal::word`] can give.
+    pub const WORDS: [&'static str; 28] = [
+        "no-keys",
+        "other-cloud",
+        "other-charter",
+        "other-class",
+        "times",
+        "notify",
+        "unknown-approver",
+        "no-say",
+        "withdrawn",
+        "card-ended",
+        "other-key",
+        "bad-signature",
+        "edited",
+        "other-request",
+        "self-approval",
+        "same-person-twice",
+        "same-party-twice",
+        "signed-outside",
+        "too-many",
+        "no-veto",
+        "other-kind",
+        "vetoed",
+        "replay",
+        "not-lodged",
+        "too-early",
+        "expired",
+        "lacking",
+        "docket",
+    ];
 }

@@ -64,6 +64,11 @@ impl fmt::Debug for Nonce {
 pub struct RequestDigest([u8; 64]);
 
 impl RequestDigest {
+    /// Takes the digest as it was stored or told.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
     /// The digest as it is stored.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 64] {

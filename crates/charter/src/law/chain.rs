@@ -95,6 +95,11 @@ impl Chain {
             in_force,
         })
     }
+    /// The chain with one more paper at its end.
+    pub fn then(self, next: &Deed) -> Result<Self, ChainError> {
+        let in_force = follow(&self.in_force, next)?;
+        Ok(Self { in_force, ..self })
+    }
     /// What the cloud was founded with.
     #[must_use]
     pub const fn founding(&self) -> CharterDigest {

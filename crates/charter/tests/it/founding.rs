@@ -70,7 +70,14 @@ fn every_pair_rebuilds_and_every_single_fails() {
     for pair in subsets(3, 2) {
         let mut unsealing = Unsealing::new(founding.transcript.custody().clone());
         let first = unsealing.add(copy(&founding.shares[pair[0]].1)).unwrap();
-        assert!(matches!(first, Progress::Waiting { have: 1, need: 2 }));
+        assert!(matches!(
+            first,
+            Progress::Waiting {
+                have: 1,
+                need: 2,
+                ..
+            }
+        ));
         match unsealing.add(copy(&founding.shares[pair[1]].1)).unwrap() {
             Progress::Complete(root) => assert_eq!(root.expose(), founding.root.expose()),
             Progress::Waiting { .. } => panic!("two shares must be enough"),

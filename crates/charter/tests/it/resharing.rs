@@ -142,3 +142,43 @@ fn the_count_of_epochs_ends_with_words() {
     );
     assert!(matches!(refused, Err(CeremonyError::NoMoreEpochs)));
 }
+
+#[test]
+fn f2_a_share_of_an_old_epoch_or_another_session_is_refused_by_name() {
+    let founding = default_founding(80);
+    let new = again(&Charter::default(), &founding, 81).unwrap();
+    let mut unsealing = Unsealing::new(new.transcript.custody().clone());
+    unsealing.add(copy(&new.shares[0].1)).unwrap();
+    let old = unsealing.add(copy(&founding.shares[1].1)).unwrap_err();
+    assert!(
+        matches!(old, UnsealError::OlderEpoch { ref party, .. } if party.as_str() == "luxconnect")
+    );
+    let other = default_founding(82);
+    let foreign = unsealing.add(copy(&other.shares[1].1)).unwrap_err();
+    assert!(matches!(foreign, UnsealError::OtherCloud { .. }));
+    let again = unsealing.add(copy(&new.shares[0].1)).unwrap_err();
+    assert!(matches!(again, UnsealError::AlreadyGiven { .. }));
+    assert!(matches!(
+        unsealing.add(copy(&new.shares[1].1)),
+        Ok(Progress::Complete(_))
+    ));
+}
+
+#[test]
+fn the_condition_of_the_charter_is_asked_for_besides_the_number_of_shares() {
+    let founding = default_founding(83);
+    let names = Charter::default().parties().to_vec();
+    let condition = charter::Formula::parse("ctie AND (luxconnect OR proximus)", &names).unwrap();
+    let mut unsealing =
+        Unsealing::new(founding.transcript.custody().clone()).requiring(condition.clone());
+    unsealing.add(copy(&founding.shares[1].1)).unwrap();
+    let two = unsealing.add(copy(&founding.shares[2].1)).unwrap();
+    assert!(
+        matches!(two, Progress::Waiting { have: 2, need: 2, lacks: Some(ref found) } if *found == condition)
+    );
+    // Three shares were given; two of them make the root.
+    assert!(matches!(
+        unsealing.add(copy(&founding.shares[0].1)),
+        Ok(Progress::Complete(_))
+    ));
+}

@@ -183,7 +183,11 @@ fn an_unsealing_can_be_done_again() {
     ));
     assert!(matches!(
         unsealing.add(copy(&founding.shares[1].1)),
-        Ok(Progress::Waiting { have: 1, need: 2 })
+        Ok(Progress::Waiting {
+            have: 1,
+            need: 2,
+            lacks: None
+        })
     ));
     completes(unsealing, &founding);
 }

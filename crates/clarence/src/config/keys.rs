@@ -129,6 +129,12 @@ pub const KEYS: &[Key] = &[
         "the node's name in the ledger",
     ),
     Key::new(
+        "node.jurisdiction",
+        Kind::Name,
+        Unset,
+        "where this node is, one of the charter's jurisdictions; where both sites are, if not set",
+    ),
+    Key::new(
         "node.log_name",
         Kind::Name,
         Text("clarence.internal/ledger"),

@@ -1,4 +1,5 @@
-//! The command line of joint control. Everything here works on files, without a node and without a network.
+//! The command line of joint control. Everything works on files, without a node and without a network; with
+//! `--node` the documents are handed to the running node as well.
 
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
@@ -49,14 +50,32 @@ Examples:
         after_help = "Example:\n  clarence check restore.request ben.approval luc.approval --cloud ecbf… --charter charter.toml --approvers cards/"
     )]
     Check(Judge),
-    /// The same, and write the execution order if it may
+    /// Have the running node carry a request out, once; or write the execution order from files alone
     #[command(after_help = "\
-Example:
+Examples:
+  clarence execute add.request ben.approval --node
+  clarence execute amend.request --with amendment-2.toml --node
   clarence execute restore.request ben.approval luc.approval --cloud ecbf… --charter charter.toml \\
     --approvers cards/ --done orders/ --out restore.order
 
-No node takes such orders yet: this version gives the verdict and writes the order.")]
+With --node the node judges everything itself, by its own clock and by when it first saw the request.
+Without it the verdict is given by the files and this machine's clock, and the order is written.")]
     Execute(Execute),
+    /// Hand documents to the running node: requests, approvals, vetoes, approvers' cards
+    #[command(
+        after_help = "Examples:\n  clarence hand-in cards/\n  clarence hand-in add.request ben.approval"
+    )]
+    HandIn(HandIn),
+    /// The requests at the running node: who still must approve, and when they may be carried out
+    #[command(
+        after_help = "Examples:\n  clarence docket\n  clarence docket --json | jq '.data.requests[] | select(.state == \"ready\")'"
+    )]
+    Docket,
+    /// Report on a break-glass that has ended; until then `clarence status` shows that a report is due
+    #[command(
+        after_help = "Example:\n  clarence glass-report CLR7Q… --report \"read the triage lists of 14 patients, nothing else\""
+    )]
+    GlassReport(GlassReport),
 }
 
 /// `clarence charter`
@@ -265,6 +284,9 @@ pub struct Propose {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Hand the request to the running node as well
+    #[arg(long)]
+    pub node: bool,
 }
 
 /// `clarence approve`
@@ -287,6 +309,9 @@ pub struct Decide {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Hand it to the running node as well
+    #[arg(long)]
+    pub node: bool,
 }
 
 /// `clarence veto`
@@ -331,12 +356,52 @@ pub struct Judge {
 /// `clarence execute`
 #[derive(Args, Debug)]
 pub struct Execute {
-    /// What is the same as for a check.
-    #[command(flatten)]
-    pub judge: Judge,
-    /// The execution order to write
+    /// The request, or an execution order; with --node also the digest of a request in the docket
+    pub request: PathBuf,
+    /// Approvals and vetoes
+    pub words: Vec<PathBuf>,
+    /// Have the running node carry it out
+    #[arg(long)]
+    pub node: bool,
+    /// The amendment, for amend-charter
+    #[arg(long, value_name = "FILE", requires = "node")]
+    pub with: Option<PathBuf>,
+    /// The cloud's id
+    #[arg(long, value_name = "ID", required_unless_present = "node")]
+    pub cloud: Option<String>,
+    /// The founding charter
+    #[arg(long, value_name = "FILE", required_unless_present = "node")]
+    pub charter: Option<PathBuf>,
+    /// An amendment, in order; may be given several times
     #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    pub then: Vec<PathBuf>,
+    /// Cards of approvers: files, or a folder of them
+    #[arg(long, value_name = "PATH", required_unless_present = "node")]
+    pub approvers: Vec<PathBuf>,
+    /// Execution orders written before: files, or a folder of them; what is in them is not done again
+    #[arg(long, value_name = "PATH")]
+    pub done: Vec<PathBuf>,
+    /// The execution order to write
+    #[arg(long, value_name = "FILE", required_unless_present = "node")]
+    pub out: Option<PathBuf>,
+}
+
+/// `clarence hand-in`
+#[derive(Args, Debug)]
+pub struct HandIn {
+    /// The documents, or folders of approvers' cards
+    #[arg(required = true, value_name = "PATH")]
+    pub documents: Vec<PathBuf>,
+}
+
+/// `clarence glass-report`
+#[derive(Args, Debug)]
+pub struct GlassReport {
+    /// The credential that was made for it
+    pub access_key: String,
+    /// What was read and why, in at most 1,000 characters
+    #[arg(long, value_name = "TEXT")]
+    pub report: String,
 }
 
 impl Joint {
@@ -357,7 +422,11 @@ impl Joint {
             Self::Veto(_) => "veto",
             Self::ShowRequest(_) => "show-request",
             Self::Check(_) => "check",
+            Self::Execute(asked) if asked.node => "execute.node",
             Self::Execute(_) => "execute",
+            Self::HandIn(_) => "hand-in",
+            Self::Docket => "docket",
+            Self::GlassReport(_) => "glass-report",
         }
     }
 }

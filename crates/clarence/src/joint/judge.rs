@@ -3,7 +3,7 @@
 //! This is the verdict on a machine that keeps nothing but files. What it cannot know, it says: when a node first
 //! saw the request, and what other machines have carried out.
 
-use super::args::{Execute, Judge};
+use super::args::{Charters, Execute, Judge};
 use super::read;
 use crate::exit::{Answer, Exit, Failure, Outcome};
 use crate::show;
@@ -46,8 +46,8 @@ struct Case {
 
 const ORDERS_MAX: usize = 10_000;
 
-const UNWIRED: &str = "no node takes such orders yet: this is the verdict by the files given and this machine's clock; \
-the cool-off counts from the time that the proposer wrote, where a node will count from when it first saw the request";
+const UNWIRED: &str = "nothing was carried out: this is the verdict by the files given and this machine's clock; the cool-off \
+counts from the time that the proposer wrote, where a node counts from when it first saw the request; `clarence execute --node` has it done";
 
 fn case(asked: &Judge, host: &Host) -> Result<Case, Failure> {
     let charter = read::in_force(&asked.charter.charter, &asked.charter.then)?;
@@ -135,8 +135,23 @@ pub fn check(asked: &Judge, host: &Host, talk: Talk) -> Outcome {
     judge(asked, None, host, talk)
 }
 
-pub fn execute(asked: &Execute, host: &Host, talk: Talk) -> Outcome {
-    judge(&asked.judge, Some(&asked.out), host, talk)
+/// The verdict on files alone, and the order.
+pub fn execute(asked: Execute, host: &Host, talk: Talk) -> Outcome {
+    let lacks =
+        || Failure::usage("without --node, --cloud, --charter, --approvers and --out are needed");
+    let out = asked.out.ok_or_else(lacks)?;
+    let judged = Judge {
+        request: asked.request,
+        words: asked.words,
+        cloud: asked.cloud.ok_or_else(lacks)?,
+        charter: Charters {
+            charter: asked.charter.ok_or_else(lacks)?,
+            then: asked.then,
+        },
+        approvers: asked.approvers,
+        done: asked.done,
+    };
+    judge(&judged, Some(&out), host, talk)
 }
 
 fn judge(asked: &Judge, out: Option<&PathBuf>, host: &Host, talk: Talk) -> Outcome {

@@ -25,6 +25,8 @@ use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
 use crate::config::{Places, Settings};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
+use serde_json::Value;
+use site::control::Request;
 use std::future::Future;
 
 /// Does what was asked.
@@ -33,7 +35,10 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
     match cli.verb {
         Verb::Completions(asked) => machine::completions(&asked),
         Verb::Version => machine::version(),
-        Verb::Joint(asked) => crate::joint::perform(asked, talk),
+        Verb::Joint(asked) => {
+            let node = |request| ask_node(everywhere, request, talk);
+            crate::joint::perform(asked, &node, talk)
+        }
         Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
         Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
         Verb::Erasure(asked) => match crate::erasure::offline(asked, talk) {
@@ -85,13 +90,19 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
     }
 }
 
+/// One question to the running node, for verbs that work on files otherwise.
+fn ask_node(everywhere: &Everywhere, request: Request, talk: Talk) -> Result<Value, Failure> {
+    let settings = settings(everywhere)?;
+    waiting(crate::node::ask(&settings, &talk, request))
+}
+
 /// Configuration for a verb that has no flags of its own for it.
 fn settings(everywhere: &Everywhere) -> Result<Settings, Failure> {
     Ok(Settings::read(Places::find(everywhere), &[])?)
 }
 
 /// Runs a verb that does not serve. Ctrl-C ends the waiting; what the node was asked to do it goes on with.
-fn waiting(verb: impl Future<Output = Outcome>) -> Outcome {
+fn waiting<T>(verb: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

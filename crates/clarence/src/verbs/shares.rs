@@ -67,7 +67,11 @@ fn finish(answer: Value, refused: Vec<(&PathBuf, Failure)>) -> Outcome {
             .finding(json!({ "refused": list, "state": answer }), String::new()));
     }
     let text = if sealed {
-        format!("{given} of {needed} shares are given; the node is still sealed.")
+        let lacks = match show::text(&answer, "lacks") {
+            condition if condition.is_empty() => String::new(),
+            condition => format!(" Those who gave them do not fulfil {condition} yet."),
+        };
+        format!("{given} of {needed} shares are given; the node is still sealed.{lacks}")
     } else {
         "The node is open.".to_owned()
     };

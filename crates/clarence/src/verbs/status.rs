@@ -42,6 +42,9 @@ fn text(data: &Value) -> String {
         ("region", show::text(data, "region")),
         ("vault", vault),
         ("UNSAFE", unsafe_note),
+        ("still lacks", show::text(data, "lacks")),
+        ("charter", charter(data)),
+        ("in", show::text(data, "jurisdiction")),
         ("sites", show::text(data, "standing")),
         ("epoch", show::text(data, "epoch")),
         (
@@ -54,6 +57,15 @@ fn text(data: &Value) -> String {
             ("host", show::text(embassy, "place")),
             ("twin", twin(embassy)),
         ]));
+    }
+    let glasses = show::list(data, "break_glass");
+    if !glasses.is_empty() {
+        text.push_str("\nBREAK-GLASS\n");
+        let rows: Vec<Vec<String>> = glasses.iter().map(glass).collect();
+        text.push_str(&show::table(
+            &["STATE", "OFFICER", "BUCKET", "ENDS", "CREDENTIAL"],
+            &rows,
+        ));
     }
     let rows: Vec<Vec<String>> = show::list(data, "sites").iter().map(site).collect();
     text.push('\n');
@@ -93,6 +105,31 @@ fn twin(embassy: &Value) -> String {
         "{}, batch {there} of {here} is at the host{why}",
         show::text(embassy, "state")
     )
+}
+
+fn charter(data: &Value) -> String {
+    let Some(charter) = data.get("charter") else {
+        return String::new();
+    };
+    let digest = show::text(charter, "charter_digest");
+    match show::number(charter, "version") {
+        1 => format!("version 1, {digest}: nothing is decided by signatures"),
+        _ => format!("number {}, {digest}", show::number(charter, "number")),
+    }
+}
+
+fn glass(glass: &Value) -> Vec<String> {
+    vec![
+        show::text(glass, "state"),
+        show::text(glass, "officer"),
+        format!(
+            "{}/{}*",
+            show::text(glass, "bucket"),
+            show::text(glass, "prefix")
+        ),
+        show::time(show::number(glass, "ends_unix_ms")),
+        show::text(glass, "access_key"),
+    ]
 }
 
 fn site(site: &Value) -> Vec<String> {

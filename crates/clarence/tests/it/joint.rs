@@ -8,12 +8,17 @@ use std::process::Stdio;
 const CLOUD: &str = "ecbf1419c886deffdcadec9ab06d24bc";
 
 /// A folder in which three parties and a patron have signed a charter, and everyone has people.
-struct Desk {
-    home: tempfile::TempDir,
+pub struct Desk {
+    pub home: tempfile::TempDir,
 }
 
 impl Desk {
     fn new(sovereignty: &str) -> Self {
+        Self::edited(sovereignty, |draft| draft)
+    }
+
+    /// The same with changed terms.
+    pub fn edited(sovereignty: &str, edit: impl FnOnce(String) -> String) -> Self {
         let desk = Self {
             home: tempfile::tempdir().unwrap(),
         };
@@ -41,6 +46,8 @@ impl Desk {
             "--out",
             "charter.toml",
         ]);
+        let draft = std::fs::read_to_string(desk.path("charter.toml")).unwrap();
+        std::fs::write(desk.path("charter.toml"), edit(draft)).unwrap();
         for name in ["ctie", "luxconnect", "proximus", "minister"] {
             let data = desk.data(&[
                 "charter",
@@ -68,7 +75,7 @@ impl Desk {
         desk
     }
 
-    fn enrol(&self, name: &str, party: &str) {
+    pub fn enrol(&self, name: &str, party: &str) {
         let (public, key, card) = (
             format!("people/{name}.pub"),
             format!("keys/{party}.key"),
@@ -77,11 +84,11 @@ impl Desk {
         self.data(&["approver", "enrol", &public, "--key", &key, "--out", &card]);
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Ran {
         command(self.home.path())
             .args(arguments)
             .arg("--json")
@@ -91,12 +98,12 @@ impl Desk {
             .into()
     }
 
-    fn data(&self, arguments: &[&str]) -> Value {
+    pub fn data(&self, arguments: &[&str]) -> Value {
         self.run(arguments).data()
     }
 
     /// The type of the failure and the exit code.
-    fn refused(&self, arguments: &[&str]) -> (String, i32, Value) {
+    pub fn refused(&self, arguments: &[&str]) -> (String, i32, Value) {
         let ran = self.run(arguments);
         let envelope = ran.envelope();
         assert_eq!(envelope["status"], "error", "{envelope}");
@@ -195,7 +202,7 @@ fn from_keys_to_an_execution_order_that_is_written_once() {
         order["note"]
             .as_str()
             .unwrap()
-            .contains("no node takes such orders yet")
+            .contains("nothing was carried out")
     );
     let (kind, code, _) =
         desk.refused(&desk.judge("execute", "add.request", &["ben.approval"], &more));

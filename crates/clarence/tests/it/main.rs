@@ -7,10 +7,12 @@
     clippy::panic
 )] // proof, not product
 
+mod amendments;
 mod arguments;
 mod custody;
 mod embassy;
 mod erasure;
+mod docket;
 mod joint;
 mod ledger;
 mod node;

@@ -60,6 +60,27 @@ pub enum Request {
         /// What of it.
         ask: super::erasure::Ask,
     },
+    /// Takes a request, an approval, a veto or an approver's card, as the text of its file.
+    HandIn {
+        /// The file's text.
+        document: String,
+    },
+    /// Every request: who still must approve, and when it may be carried out.
+    Docket,
+    /// Carries a request out, once, if the charter is satisfied now.
+    CarryOut {
+        /// The request's digest, in hexadecimal.
+        request: String,
+        /// The text of the amendment, for `amend-charter`.
+        paper: Option<String>,
+    },
+    /// Takes the report on a break-glass that has ended.
+    GlassReport {
+        /// The credential that was made for it.
+        access_key: String,
+        /// What was done with it, and why.
+        report: String,
+    },
     /// Every key, algorithm, age and strength. Needs no key.
     CryptoInventory,
     /// Lets the node restart without officers, on an approved order.

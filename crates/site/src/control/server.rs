@@ -11,8 +11,8 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-/// No request is longer: it carries a handful of share files at most.
-const REQUEST_BYTES_MAX: u64 = 256 * 1024;
+/// No request is longer: it carries a charter at most, whose line ends and quotes are two bytes each in JSON.
+const REQUEST_BYTES_MAX: u64 = 512 * 1024;
 
 /// Why a request was not done, in words that stay the same.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ impl From<vault::VaultError> for Failure {
             V::Statement(_) => "denied",
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
             V::Limit(_) => "usage",
+            V::NeedsQuorum(_) => "needs-quorum",
+            V::Abroad(_) => "abroad",
             _ => "internal",
         };
         Self::new(kind, error)

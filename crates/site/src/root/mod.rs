@@ -74,7 +74,10 @@ impl Node {
     }
 
     async fn hold(&self, held: Held) {
-        *self.unsealing.lock().await = Unsealing::new(held.custody.clone());
+        *self.unsealing.lock().await = crate::joint::unsealing(
+            held.custody.clone(),
+            self.opened.vault.law().as_deref(),
+        );
         match self.held.write() {
             Ok(mut place) => *place = held,
             Err(poisoned) => *poisoned.into_inner() = held,
@@ -292,7 +295,9 @@ impl Node {
         self.no_guest()?;
         self.both_current()?;
         let Held { header, custody } = self.held();
-        let root = quorum(&custody, texts)?;
+        let law = self.opened.vault.law();
+        let unsealing = crate::joint::unsealing(custody.clone(), law.as_deref());
+        let root = quorum(unsealing, texts)?;
         let charter = &self.opened.charter;
         let own = Contribution::draw_for_all(charter.parties(), &self.host);
         let dealt = charter::reshare(charter, &root, &custody, &self.host, own)
@@ -337,8 +342,7 @@ fn new_root(charter: &Charter, custody: &Custody, host: &host::Host) -> Result<F
 }
 
 /// The root, if the shares are right and enough.
-fn quorum(custody: &Custody, texts: &[String]) -> Result<RootSecret, Failure> {
-    let mut unsealing = Unsealing::new(custody.clone());
+fn quorum(mut unsealing: Unsealing, texts: &[String]) -> Result<RootSecret, Failure> {
     for text in texts {
         let share = ShareFile::parse(text.as_bytes()).map_err(|e| Failure::new("usage", e))?;
         if let Progress::Complete(root) = unsealing

@@ -4,6 +4,7 @@
 pub mod access_key;
 pub mod bucket;
 pub mod shred;
+pub mod joint;
 pub mod site_header;
 pub mod tenant;
 
