@@ -7,9 +7,9 @@ use charter::approval::{RequestDigest, Stamp};
 use charter::{Unsealing, who};
 use serde_json::{Value, json};
 use std::time::Duration;
-use vault::joint::{Done, GlassShown, HandedIn, JointError, Law, Outcome, Pending};
+use vault::joint::{Done, GlassShown, HandedIn, JointError, Law, Ordered, Outcome, Pending};
 use vault::record::joint::GlassState;
-use words::SiteId;
+use words::{SiteId, Subject, TenantName};
 
 /// Between two looks at whether a break-glass has ended.
 const LOOK: Duration = Duration::from_secs(1);
@@ -105,6 +105,17 @@ impl Node {
                     "expires_unix_ms": expires.map(|t| t.0),
                 });
             }
+            Outcome::Ordered(order) => {
+                // What interrupts it from here on is gone on with at the next opening.
+                let done = self.do_ordered(&order).await.map_err(|failure| Failure {
+                    message: format!(
+                        "the order stands in the ledger and its steps go on at the next opening of the node: {}",
+                        failure.message
+                    ),
+                    ..failure
+                })?;
+                answer["steps"] = done;
+            }
             Outcome::Amended { law, paper } => {
                 answer["charter"] = json!({
                     "number": law.number(),
@@ -116,6 +127,43 @@ impl Node {
         Ok(answer)
     }
 
+    /// The steps of an order, from wherever they were interrupted.
+    pub(crate) async fn do_ordered(&self, order: &Ordered) -> Result<Value, Failure> {
+        let lacks = |name: &str| Failure::new("internal", format!("the order lacks {name}"));
+        let done = match order.verb {
+            "subject-erase" => {
+                let tenant = order.parameter("tenant").ok_or_else(|| lacks("tenant"))?;
+                let tenant = TenantName::parse(tenant).map_err(|e| Failure::new("usage", e))?;
+                let subject = order.parameter("subject").ok_or_else(|| lacks("subject"))?;
+                let subject = Subject::parse(subject).map_err(|e| Failure::new("usage", e))?;
+                match self.erase_subject(&tenant, &subject, &order.reason).await {
+                    // It was erased before the interruption; the sweep and the move go on by themselves.
+                    Err(failure) if failure.kind == "not-found" => json!({ "found": false }),
+                    other => other?,
+                }
+            }
+            "re-key-root" => self.rekey_root(&order.reason).await?,
+            other => return Err(lacks(other)),
+        };
+        self.rooms.vault.ordered_done(&order.digest).await?;
+        Ok(done)
+    }
+
+    /// Goes on with orders that an interruption left.
+    pub(crate) async fn resume_ordered(&self) -> Result<(), Failure> {
+        if self.rooms.vault.is_sealed() {
+            return Ok(());
+        }
+        for order in self.rooms.vault.ordered().await? {
+            tracing::warn!(
+                verb = order.verb,
+                "an order that was interrupted is gone on with"
+            );
+            self.do_ordered(&order).await?;
+        }
+        Ok(())
+    }
+
     /// The amendment is in force; its paper goes into the folders, and the next opening asks what it says.
     async fn put_paper(&self, law: &Law, paper: &str) {
         for site in SiteId::BOTH {
@@ -124,7 +172,7 @@ impl Node {
                 tracing::warn!(%site, %error, "the amendment's paper is not in the site's folder yet; it is in the catalog, and is written at the next start");
             }
         }
-        *self.unsealing.lock().await = unsealing(self.opened.custody.clone(), Some(law));
+        *self.unsealing.lock().await = unsealing(self.held().custody, Some(law));
     }
 
     pub(crate) async fn glass_report(

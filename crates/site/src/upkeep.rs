@@ -71,6 +71,12 @@ impl Node {
                         "what an erasure or a move of the root left to do is not done yet"
                     );
                 }
+                if let Err(failure) = self.resume_ordered().await {
+                    tracing::error!(
+                        why = failure.message,
+                        "an order that was interrupted is not done yet"
+                    );
+                }
                 self.opened_now.notified().await;
             } else {
                 opened.await;

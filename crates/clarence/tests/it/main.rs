@@ -10,9 +10,9 @@
 mod amendments;
 mod arguments;
 mod custody;
+mod docket;
 mod embassy;
 mod erasure;
-mod docket;
 mod joint;
 mod ledger;
 mod node;

@@ -22,6 +22,7 @@ impl Node {
             } => {
                 let tenant = TenantName::parse(&tenant).map_err(|e| Failure::new("usage", e))?;
                 let subject = Subject::parse(&subject).map_err(|e| Failure::new("usage", e))?;
+                self.rooms.vault.refuse_plain("subject-erase")?;
                 self.erase_subject(&tenant, &subject, &reason).await
             }
             Ask::List => self.list_erasures().await,
@@ -29,12 +30,18 @@ impl Node {
             Ask::Destroyed { statement } => self.share_destroyed(&statement).await,
             Ask::Root => self.root_status().await,
             Ask::Rekey { reason } => {
-                let _alone = self.root_work.lock().await;
-                let moved = self.move_root(plain(&reason)?, &mut |_| Ok(())).await?;
-                Ok(shown(&moved))
+                self.rooms.vault.refuse_plain("re-key-root")?;
+                self.rekey_root(&reason).await
             }
             Ask::Reshare { shares } => Ok(shown(&self.reshare(&shares).await?)),
         }
+    }
+
+    /// Makes a new root.
+    pub(crate) async fn rekey_root(&self, reason: &str) -> Result<Value, Failure> {
+        let _alone = self.root_work.lock().await;
+        let moved = self.move_root(plain(reason)?, &mut |_| Ok(())).await?;
+        Ok(shown(&moved))
     }
 
     /// Erases what a tenant keeps about a subject: the order, the sweep, and the move to a new root. This is

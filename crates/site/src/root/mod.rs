@@ -74,10 +74,8 @@ impl Node {
     }
 
     async fn hold(&self, held: Held) {
-        *self.unsealing.lock().await = crate::joint::unsealing(
-            held.custody.clone(),
-            self.opened.vault.law().as_deref(),
-        );
+        *self.unsealing.lock().await =
+            crate::joint::unsealing(held.custody.clone(), self.opened.vault.law().as_deref());
         match self.held.write() {
             Ok(mut place) => *place = held,
             Err(poisoned) => *poisoned.into_inner() = held,

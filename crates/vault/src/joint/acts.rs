@@ -2,6 +2,7 @@
 //! looked at here before anything is written; what cannot be done is refused, and the request stays as it is.
 
 use super::glass::Opened;
+use super::ordered::{ORDERED, Ordered};
 use super::papers::Bench;
 use super::{JointError, Law};
 use crate::Vault;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use words::{AccessKeyId, SiteId, TenantId, TenantName, UnixMillis};
 
 /// The verbs that a node carries out.
-pub const CARRIED_OUT: [&str; 9] = [
+pub const CARRIED_OUT: [&str; 11] = [
     "seal",
     "key-suspend",
     "tenant-suspend",
@@ -29,6 +30,8 @@ pub const CARRIED_OUT: [&str; 9] = [
     "tenant-resume",
     "amend-charter",
     "break-glass-read",
+    "subject-erase",
+    "re-key-root",
 ];
 
 /// One act, ready to be committed.
@@ -61,6 +64,7 @@ pub(super) enum Then {
         law: Law,
         paper: String,
     },
+    Ordered(Ordered),
 }
 
 impl Act {
@@ -107,6 +111,7 @@ impl Vault {
             "key-add" => self.key_add_act(secrets, request).await,
             "amend-charter" => self.amend_act(bench, request, paper),
             "break-glass-read" => self.glass_act(secrets, bench, request).await,
+            name if ORDERED.contains(&name) => self.ordered_act(request),
             other => Err(JointError::act(
                 "not-carried-out",
                 format!(

@@ -4,6 +4,7 @@
 use super::acts::{Act, Then};
 use super::docket::Change;
 use super::glass::Opened;
+use super::ordered::Ordered;
 use super::{JointError, Law};
 use crate::Vault;
 use crate::admin::NewAccessKey;
@@ -29,6 +30,8 @@ pub enum Outcome {
         /// When it ends.
         expires: Option<UnixMillis>,
     },
+    /// An act of many steps is ordered; its steps follow.
+    Ordered(Ordered),
     /// Another charter is in force; its paper belongs into every site folder.
     Amended {
         /// The law with it.
@@ -121,6 +124,10 @@ impl Vault {
         };
         change.preconditions.extend(act.preconditions);
         change.mutations.extend(act.mutations);
+        if matches!(act.then, Then::Ordered(_)) {
+            let order = self.sealed_row(secrets, record::ordered_key(&digest), &mark.encode());
+            change.mutations.push(order);
+        }
         let verb = resolution.request().verb().name;
         let filed = self.file(change, latest).await;
         if matches!(act.then, Then::Seal) {
@@ -145,6 +152,7 @@ impl Vault {
         match then {
             Then::Nothing => Ok(Outcome::Done),
             Then::Seal => Ok(Outcome::Sealed),
+            Then::Ordered(order) => Ok(Outcome::Ordered(order)),
             Then::KeyChanged(id) => {
                 secrets.known.remove(&id);
                 // Loaded again, so that writes under way find it when they settle.

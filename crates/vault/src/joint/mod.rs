@@ -5,7 +5,7 @@
 //! A cloud whose charter names no keys (version 1, for development) has no docket; there the plain verbs do
 //! everything. Nothing here works while the vault is sealed: openings and requests are under the cloud's key.
 //!
-//! Reading order: [`Law`], `docket`, `carry`, `acts`, `amend`, `glass`.
+//! Reading order: [`Law`], `docket`, `carry`, `acts`, `ordered`, `amend`, `glass`.
 
 mod acts;
 mod amend;
@@ -13,6 +13,7 @@ mod carry;
 mod docket;
 mod error;
 mod glass;
+mod ordered;
 mod papers;
 mod show;
 
@@ -22,6 +23,7 @@ pub use carry::{Done, Outcome};
 pub use docket::HandedIn;
 pub use error::JointError;
 pub use glass::{GlassShown, GlassTick};
+pub use ordered::Ordered;
 pub use show::Pending;
 
 use crate::Vault;

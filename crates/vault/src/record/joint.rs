@@ -21,6 +21,8 @@ pub const REQUESTS: &[u8] = b"Jr";
 pub const CARDS: &[u8] = b"Jc";
 /// What the keys of all amendments begin with.
 pub const AMENDMENTS: &[u8] = b"Ja";
+/// What the keys of all orders that are not done begin with.
+pub const ORDERED: &[u8] = b"Jo";
 /// What the keys of all break-glass rows begin with.
 pub const GLASSES: &[u8] = b"Jg";
 /// The row of the latest time that was ever recorded.
@@ -30,6 +32,12 @@ pub const LATEST: &[u8] = b"Jt";
 #[must_use]
 pub fn request_key(digest: &RequestDigest) -> Vec<u8> {
     Writer::bare().raw(REQUESTS).raw(digest.as_bytes()).finish()
+}
+
+/// The row of an order that is not done: the request's row once more, for as long as its steps take.
+#[must_use]
+pub fn ordered_key(digest: &RequestDigest) -> Vec<u8> {
+    Writer::bare().raw(ORDERED).raw(digest.as_bytes()).finish()
 }
 
 /// What the keys of all words on a request begin with.

@@ -3,8 +3,8 @@
 
 pub mod access_key;
 pub mod bucket;
-pub mod shred;
 pub mod joint;
+pub mod shred;
 pub mod site_header;
 pub mod tenant;
 
