@@ -2,7 +2,7 @@
 
 use crate::control::Failure;
 use crate::node::Node;
-use charter::{Progress, ShareFile};
+use charter::{Progress, ShareFile, UnsealError};
 use serde_json::{Value, json};
 use words::PartyName;
 use zeroize::Zeroizing;
@@ -21,7 +21,8 @@ impl Node {
         parties.push(share.party().clone());
         match unsealing.add(share) {
             Err(error) => {
-                tracing::warn!(%error, "a share was refused");
+                let error = self.named(error).await;
+                tracing::warn!(error, "a share was refused");
                 Err(Failure::new("denied", error))
             }
             Ok(Progress::Waiting { have, need, lacks }) => {
@@ -50,6 +51,24 @@ impl Node {
                     json!({ "sealed": false, "parties": parties.iter().map(ToString::to_string).collect::<Vec<_>>() }),
                 )
             }
+        }
+    }
+
+    /// Why a share was refused; one of an older root that this cloud had is told so.
+    async fn named(&self, error: UnsealError) -> String {
+        let text = error.to_string();
+        let UnsealError::OtherCeremony { party, found, .. } = error else {
+            return text;
+        };
+        let dealings = self.rooms.vault.dealings().await.unwrap_or_default();
+        let older = dealings.iter().find(|d| d.custody.ceremony() == found);
+        let root = self.held().header.root_version();
+        match older {
+            Some(older) if older.root < root => format!(
+                "{text}; it is of root {}, which root {root} has replaced: give the share-{root} file of {party}, and destroy this one with `clarence share destroy`",
+                older.root
+            ),
+            _ => text,
         }
     }
 

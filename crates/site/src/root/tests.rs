@@ -226,61 +226,51 @@ async fn a_move_that_is_broken_off_at_any_step_has_not_happened_or_is_finished()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_that_is_broken_off_is_finished_after_the_next_unsealing() {
-    let (tenant, anna) = (
-        TenantName::parse("tax-office").unwrap(),
-        Subject::parse("anna").unwrap(),
-    );
+    let tenant = TenantName::parse("tax-office").unwrap();
+    let mut scene = Scene::new().await;
+    let (mut root, mut shares) = (1, "share.clarence".to_owned());
+    let held = scene.node.held();
+    let vault = &scene.node.rooms.vault;
+    vault.record_dealing(1, &held.custody).await.unwrap();
     // `None`: before the sweep; otherwise swept, and the move broken off there.
     for step in std::iter::once(None).chain(STEPS.map(Some)) {
-        let mut scene = Scene::new().await;
-        let held = scene.node.held();
+        let name = format!("case-{root}");
+        scene.put(&name, Some(&name)).await;
+        let subject = Subject::parse(&name).unwrap();
         let vault = &scene.node.rooms.vault;
-        vault.record_dealing(1, &held.custody).await.unwrap();
-        let begun = vault.erase_subject(&tenant, &anna, "a test").await.unwrap();
+        let begun = vault.erase_subject(&tenant, &subject, "a test").await;
+        let id = begun.unwrap().id;
         if let Some(step) = step {
-            scene.node.sweep(&begun.id).await.unwrap();
+            scene.node.sweep(&id).await.unwrap();
             let work = scene.node.root_work.lock().await;
             let broken = scene.node.move_root("a test", &mut break_off(step)).await;
             assert!(broken.is_err());
             drop(work);
         }
         scene.restart().await;
-        let switched = matches!(
+        let next = format!("share-{}-1.clarence", root + 1);
+        if matches!(
             step,
             Some(Step::OneSwitched | Step::Switched | Step::Adopted)
-        );
-        let shares = if switched {
-            "share-2-1.clarence"
-        } else {
-            "share.clarence"
-        };
-        unseal(&scene.node, scene.folder.path(), shares)
+        ) {
+            shares.clone_from(&next);
+        }
+        unseal(&scene.node, scene.folder.path(), &shares)
             .await
             .unwrap();
-        assert!(
-            matches!(scene.get("anna").await, Err(StoreError::NoSuchKey)),
-            "{step:?}"
-        );
+        let gone = scene.get(&name).await;
+        assert!(matches!(gone, Err(StoreError::NoSuchKey)), "{step:?}");
         scene.node.resume_root_work().await.unwrap();
-        scene.agrees(2);
-        let erasure = scene.node.rooms.vault.erasure(&begun.id).await.unwrap().row;
-        assert_eq!(
-            (erasure.stage, erasure.objects),
-            (Stage::Moved, 1),
-            "{step:?}"
-        );
-        assert_eq!(
-            (erasure.born, erasure.last, erasure.moved_to),
-            (1, 1, 2),
-            "{step:?}"
-        );
-        scene.reads(&["ben", "nobody"]).await;
-        assert!(matches!(
-            scene.get("anna").await,
-            Err(StoreError::NoSuchKey)
-        ));
-        scene.node.opened.engine.shutdown().await;
+        scene.agrees(root + 1);
+        let row = scene.node.rooms.vault.erasure(&id).await.unwrap().row;
+        assert_eq!((row.stage, row.objects), (Stage::Moved, 1), "{step:?}");
+        let roots = (row.born, row.last, row.moved_to);
+        assert_eq!(roots, (root, root, root + 1), "{step:?}");
+        scene.reads(&["anna", "ben", "nobody"]).await;
+        assert!(matches!(scene.get(&name).await, Err(StoreError::NoSuchKey)));
+        (root, shares) = (root + 1, next);
     }
+    scene.node.opened.engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

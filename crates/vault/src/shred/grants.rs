@@ -7,7 +7,7 @@ use crate::grant::{ReadGrant, WriteGrant};
 use crate::record::shred::member::{self, MemberRow};
 use crate::secrets::{Bucket, Secrets};
 use catalog::{Mutation, Precondition};
-use seal::{ClaimedRecord, Derives, Kek, KeyId, MetaKey, ObjectKey};
+use seal::{BucketKey, ClaimedRecord, Derives, Kek, KeyId, MetaKey, ObjectKey, UnwrapError};
 use std::sync::Arc;
 use words::{BucketId, Subject};
 
@@ -26,7 +26,7 @@ impl Opener {
         Ok(match &self.0 {
             None => ObjectKey::open(wrapped, &bucket.key, &context, receipt)?,
             Some(group) => {
-                let shred = group.key.within(&bucket.key);
+                let shred = group.key.within(bucket_key(bucket, claimed.kek().version)?);
                 ObjectKey::open(wrapped, &shred, &context, receipt)?
             }
         })
@@ -34,6 +34,14 @@ impl Opener {
     /// The group, if the object belongs to one.
     pub fn into_group(self) -> Option<Arc<Group>> {
         self.0
+    }
+}
+
+/// The version of a bucket's key that an object's record names.
+fn bucket_key(bucket: &Bucket, version: u32) -> Result<&BucketKey, VaultError> {
+    match version == bucket.key_version {
+        true => Ok(&bucket.key),
+        false => Err(UnwrapError::Elsewhere.into()),
     }
 }
 
