@@ -100,9 +100,16 @@ impl World {
         let bucket = client(&connect(&self.guest), NAME);
         self.runtime.block_on(bucket.create()).unwrap();
         let mut written = Vec::new();
-        for (number, bytes) in [10, 5_000, 40_000, 1_500_000, 9_000_000].into_iter().enumerate() {
+        for (number, bytes) in [10, 5_000, 40_000, 1_500_000, 9_000_000]
+            .into_iter()
+            .enumerate()
+        {
             let name = format!("dossier {NAME}/äre {number}.txt");
-            let body: Vec<u8> = CONTENT.bytes().cycle().take(bytes.max(CONTENT.len())).collect();
+            let body: Vec<u8> = CONTENT
+                .bytes()
+                .cycle()
+                .take(bytes.max(CONTENT.len()))
+                .collect();
             self.put(&bucket, &name, &body).unwrap();
             written.push((name, body));
         }
@@ -187,23 +194,35 @@ fn opened_by_host(world: &World) -> Vec<(String, Bytes)> {
 #[test]
 fn f7_a_host_with_everything_it_has_sees_no_object_and_no_name_of_its_guest() {
     let world = World::new();
+    world.guest.json(&["tenant", "add", NAME]).data();
     let written = world.fill();
     world.same(&world.guest, &written);
     let own = client(&connect(&world.host), "own-of-the-host");
     world.runtime.block_on(own.create()).unwrap();
     world
-        .put(&own, &format!("{CONTROL}.txt"), CONTROL.repeat(9000).as_bytes())
+        .put(
+            &own,
+            &format!("{CONTROL}.txt"),
+            CONTROL.repeat(9000).as_bytes(),
+        )
         .unwrap();
     // With its keys the host opens every object of every tenant. Its own it reads; of the guest's none.
     let opened = opened_by_host(&world);
-    let of_guest = opened.iter().filter(|(name, _)| name.starts_with("guest-state/twin/"));
-    assert!(of_guest.count() > written.len(), "the guest's objects are there");
+    let of_guest = opened
+        .iter()
+        .filter(|(name, _)| name.starts_with("guest-state/twin/"));
+    assert!(
+        of_guest.count() > written.len(),
+        "the guest's objects are there"
+    );
     let found = |needle: &str| {
-        let hits = opened.iter().filter(|(name, body)| holds(body, needle) || name.contains(needle));
+        let hits = opened
+            .iter()
+            .filter(|(name, body)| holds(body, needle) || name.contains(needle));
         hits.count()
     };
     assert_eq!(found(CONTROL), 1, "the search finds what is there");
-    for needle in [CONTENT, NAME, "dossier", "luxconnect", "first"] {
+    for needle in [CONTENT, NAME, "dossier", "luxconnect", "threshold"] {
         assert_eq!(found(needle), 0, "{needle}");
     }
     // The same on its whole disk, with a control.
@@ -262,7 +281,11 @@ fn a_guest_leaves_with_everything_in_one_command_and_comes_back_from_it() {
     let export = home.join("export");
     let to = export.to_str().unwrap().to_owned();
     let new = home.join("new");
-    let evacuate = strings(&[&words("embassy evacuate --to"), &[to.clone()], &world.place()]);
+    let evacuate = strings(&[
+        &words("embassy evacuate --to"),
+        &[to.clone()],
+        &world.place(),
+    ]);
     let taken = json_in(&home, &new, &evacuate).data();
     assert!(taken["objects"].as_u64().unwrap() > 5);
     assert_eq!(json_in(&home, &new, &evacuate).code, 6, "it is complete");
@@ -272,7 +295,9 @@ fn a_guest_leaves_with_everything_in_one_command_and_comes_back_from_it() {
     let lines: Vec<&str> = listed.lines().collect();
     let partial = format!("{}\n", lines[1..lines.len() - 1].join("\n"));
     std::fs::write(export.join("MANIFEST.partial"), partial).unwrap();
-    let lost = lines.iter().find_map(|l| l.split(' ').nth(2).filter(|n| n.starts_with("c/")));
+    let lost = lines
+        .iter()
+        .find_map(|l| l.split(' ').nth(2).filter(|n| n.starts_with("c/")));
     std::fs::remove_file(export.join(lost.unwrap())).unwrap();
     let resumed = json_in(&home, &new, &evacuate).data();
     let earlier = taken["objects"].as_u64().unwrap() - 1;
@@ -283,8 +308,14 @@ fn a_guest_leaves_with_everything_in_one_command_and_comes_back_from_it() {
     assert!(ok, "{text}");
     let opened = home.join("opened").join("first").join(NAME);
     for (name, body) in &written {
-        let quoted = name.replace(' ', "%20").replace('/', "%2F").replace('ä', "%C3%A4");
-        assert!(std::fs::read(opened.join(&quoted)).unwrap() == *body, "{quoted}");
+        let quoted = name
+            .replace(' ', "%20")
+            .replace('/', "%2F")
+            .replace('ä', "%C3%A4");
+        assert!(
+            std::fs::read(opened.join(&quoted)).unwrap() == *body,
+            "{quoted}"
+        );
     }
 
     let from = ["--from".to_owned(), to];
@@ -298,22 +329,33 @@ fn a_guest_leaves_with_everything_in_one_command_and_comes_back_from_it() {
     let one = shares.get(..2).unwrap().to_vec();
     let restore = |shares: &[String]| strings(&[&words("embassy restore"), &from, shares]);
     let refused = json_in(&home, &new, &restore(&one));
-    assert_eq!(refused.code, 4, "one share is not enough: {}", refused.stderr);
+    assert_eq!(
+        refused.code, 4,
+        "one share is not enough: {}",
+        refused.stderr
+    );
     assert!(!new.exists());
     let restored = json_in(&home, &new, &restore(&shares)).data();
     assert_eq!(restored["chunks"], json!(4));
     std::fs::rename(world.guest.data(), home.join("burnt")).unwrap();
     std::fs::rename(&new, world.guest.data()).unwrap();
     std::fs::remove_dir_all(world.guest.data().join("parents")).unwrap();
-    std::fs::rename(home.join("burnt").join("parents"), world.guest.data().join("parents")).unwrap();
+    std::fs::rename(
+        home.join("burnt").join("parents"),
+        world.guest.data().join("parents"),
+    )
+    .unwrap();
     std::fs::write(
         world.guest.data().join("clarence.toml"),
         "[node]\nfirst_tenant = \"first\"\n",
     )
     .unwrap();
-    world
-        .guest
-        .start(&["serve", "--s3", "127.0.0.1:0", "--unsafe-unseal-from-this-machine"]);
+    world.guest.start(&[
+        "serve",
+        "--s3",
+        "127.0.0.1:0",
+        "--unsafe-unseal-from-this-machine",
+    ]);
     world.same(&world.guest, &written);
     let tail = world.guest.json(&["ledger", "tail", "-n", "200"]).data();
     assert!(tail.to_string().contains("EmbassyRestore"), "{tail}");
@@ -344,7 +386,11 @@ fn altered_exports_are_refused(home: &Path, new: &Path, export: &Path, chunk: &s
     let lines: Vec<&str> = text.lines().collect();
     std::fs::write(&manifest, lines[..lines.len() - 2].join("\n")).unwrap();
     names_it("MANIFEST");
-    std::fs::write(&manifest, text.replacen(chunk, "c/00000000000000000000000000000000", 1)).unwrap();
+    std::fs::write(
+        &manifest,
+        text.replacen(chunk, "c/00000000000000000000000000000000", 1),
+    )
+    .unwrap();
     names_it("MANIFEST");
     std::fs::write(&manifest, text).unwrap();
     json_in(home, new, &check).data();
@@ -368,7 +414,10 @@ fn while_the_host_is_away_reads_go_on_and_nothing_is_acknowledged() {
     let mut world = World::new();
     let written = world.fill();
     let bucket = client(&connect(&world.guest), NAME);
-    let endpoint = connect(&world.host)["endpoint"].as_str().unwrap().to_owned();
+    let endpoint = connect(&world.host)["endpoint"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     world.host.kill();
     let refused = world.put(&bucket, "while-away", CONTENT.as_bytes());
     assert!(matches!(refused, Err(S3Error::Away { .. })), "{refused:?}");
@@ -383,7 +432,11 @@ fn while_the_host_is_away_reads_go_on_and_nothing_is_acknowledged() {
     }
     world.guest.kill();
     let home = world.guest.home.path().to_owned();
-    let drill = strings(&[&words("embassy drill"), &world.place(), &world.shares(&world.guest)]);
+    let drill = strings(&[
+        &words("embassy drill"),
+        &world.place(),
+        &world.shares(&world.guest),
+    ]);
     let drilled = json_in(&home, &home.join("none"), &drill).data();
     assert_eq!(drilled["wrong"], json!([]));
     assert!(drilled["objects_read"].as_u64().unwrap() > written.len() as u64);
@@ -420,11 +473,17 @@ fn who_takes_over_is_the_only_one_who_writes() {
     for (name, body) in &written {
         assert_eq!(world.get(&new, name).unwrap(), body.as_slice());
     }
-    world.put(&new, "after the take-over", CONTENT.as_bytes()).unwrap();
+    world
+        .put(&new, "after the take-over", CONTENT.as_bytes())
+        .unwrap();
     assert!(world.put(&old, "still-too-late", b"x").is_err());
     world.guest.kill();
     second.kill();
-    let drill = strings(&[&words("embassy drill"), &world.place(), &world.shares(&world.guest)]);
+    let drill = strings(&[
+        &words("embassy drill"),
+        &world.place(),
+        &world.shares(&world.guest),
+    ]);
     let drilled = json_in(&home, &home.join("none"), &drill).data();
     assert_eq!(drilled["objects_read"], json!(written.len() + 1));
 }
