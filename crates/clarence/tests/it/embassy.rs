@@ -194,6 +194,7 @@ fn opened_by_host(world: &World) -> Vec<(String, Bytes)> {
 #[test]
 fn f7_a_host_with_everything_it_has_sees_no_object_and_no_name_of_its_guest() {
     let world = World::new();
+    world.guest.json(&["tenant", "add", NAME]).data();
     let written = world.fill();
     world.same(&world.guest, &written);
     let own = client(&connect(&world.host), "own-of-the-host");
@@ -221,7 +222,7 @@ fn f7_a_host_with_everything_it_has_sees_no_object_and_no_name_of_its_guest() {
         hits.count()
     };
     assert_eq!(found(CONTROL), 1, "the search finds what is there");
-    for needle in [CONTENT, NAME, "dossier", "luxconnect", "first"] {
+    for needle in [CONTENT, NAME, "dossier", "luxconnect", "threshold"] {
         assert_eq!(found(needle), 0, "{needle}");
     }
     // The same on its whole disk, with a control.

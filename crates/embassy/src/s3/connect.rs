@@ -52,12 +52,11 @@ impl Connections {
 
     /// A connection: a kept one, if `fresh` does not ask for a new one.
     pub async fn take(&self, fresh: bool) -> io::Result<Sender> {
-        while !fresh {
-            let Some(mut kept) = self.idle().pop() else {
-                break;
-            };
-            if !kept.is_closed() && kept.ready().await.is_ok() {
-                return Ok(kept);
+        if !fresh {
+            while let Some(mut kept) = self.kept() {
+                if !kept.is_closed() && kept.ready().await.is_ok() {
+                    return Ok(kept);
+                }
             }
         }
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
@@ -80,6 +79,10 @@ impl Connections {
         if !sender.is_closed() && idle.len() < IDLE_MAX {
             idle.push(sender);
         }
+    }
+
+    fn kept(&self) -> Option<Sender> {
+        self.idle().pop()
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sender>> {

@@ -88,6 +88,7 @@ pub struct Twin {
     bucket: Bucket,
     host: Host,
     acknowledge: Acknowledge,
+    renew_bytes: u64,
     nudged: Notify,
     view: watch::Sender<TwinView>,
 }
@@ -141,6 +142,17 @@ impl Twin {
     /// A twin in the bucket. Nothing is written before [`Twin::keep`].
     #[must_use]
     pub fn new(bucket: Bucket, host: Host, acknowledge: Acknowledge) -> Arc<Self> {
+        Self::renewed_after(RENEW_BYTES, bucket, host, acknowledge)
+    }
+
+    /// The same, begun anew after so many bytes of changes (and never before they outgrow the copy).
+    #[must_use]
+    pub fn renewed_after(
+        renew_bytes: u64,
+        bucket: Bucket,
+        host: Host,
+        acknowledge: Acknowledge,
+    ) -> Arc<Self> {
         let view = TwinView {
             state: TwinState::Waiting,
             durable: 0,
@@ -151,6 +163,7 @@ impl Twin {
             bucket,
             host,
             acknowledge,
+            renew_bytes,
             nudged: Notify::new(),
             view: watch::Sender::new(view),
         })
@@ -284,7 +297,7 @@ impl Twin {
                 tidy = true;
                 continue;
             }
-            if renewal.is_none() && line.bytes[1] > RENEW_BYTES.max(line.bytes[0]) {
+            if renewal.is_none() && line.bytes[1] > self.renew_bytes.max(line.bytes[0]) {
                 renewal = Some(self.renew(home));
             }
             let _ = tokio::time::timeout(TICK, self.nudged.notified()).await;
