@@ -48,22 +48,7 @@ impl Node {
         match request {
             Request::Status => self.status().await,
             Request::Unseal { share } => self.take_share(share.as_bytes()).await,
-            Request::Seal => {
-                if let Err(failure) = self.restart_end("the node was sealed").await {
-                    tracing::warn!(why = failure.message, "a lease was not ended");
-                }
-                self.rooms
-                    .vault
-                    .record_act(
-                        ledger::Kind::Seal,
-                        "Seal",
-                        "asked for at the control socket".into(),
-                    )
-                    .await?;
-                self.rooms.vault.seal();
-                self.opened.index.clear();
-                Ok(json!({ "sealed": true }))
-            }
+            Request::Seal => self.seal_asked().await,
             Request::TenantAdd { name } => self.tenant_add(&name).await,
             Request::TenantList => self.tenant_list().await,
             Request::KeyAdd {
@@ -116,6 +101,20 @@ impl Node {
                 Ok(json!({ "stopping": true }))
             }
         }
+    }
+
+    async fn seal_asked(self: &Arc<Self>) -> Result<Value, Failure> {
+        if let Err(failure) = self.restart_end("the node was sealed").await {
+            tracing::warn!(why = failure.message, "a lease was not ended");
+        }
+        let why = "asked for at the control socket".into();
+        self.rooms
+            .vault
+            .record_act(ledger::Kind::Seal, "Seal", why)
+            .await?;
+        self.rooms.vault.seal();
+        self.opened.index.clear();
+        Ok(json!({ "sealed": true }))
     }
 
     async fn status(&self) -> Result<Value, Failure> {

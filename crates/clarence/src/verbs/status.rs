@@ -16,17 +16,20 @@ pub async fn status(settings: &Settings, talk: Talk) -> Outcome {
     Ok(Answer { data, text })
 }
 
+fn vault(data: &Value, sealed: bool) -> String {
+    if !sealed {
+        return "open".to_owned();
+    }
+    format!(
+        "sealed, {} of {} shares given",
+        show::number(data, "shares_given"),
+        show::number(data, "shares_needed")
+    )
+}
+
 fn text(data: &Value) -> String {
     let is = |name| data.get(name) == Some(&Value::Bool(true));
-    let vault = if is("sealed") {
-        format!(
-            "sealed, {} of {} shares given",
-            show::number(data, "shares_given"),
-            show::number(data, "shares_needed")
-        )
-    } else {
-        "open".to_owned()
-    };
+    let vault = vault(data, is("sealed"));
     let unsafe_note = if is("unsafe_unseal_from_this_machine") {
         "the shares lie on this machine and open it at start".to_owned()
     } else {
