@@ -19,6 +19,7 @@ use ledger::{Fields, Kind};
 use policy::Action;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use words::limits::{REASON_CHARS_MAX, SCAN_ROWS_MAX};
 use words::{AccessKeyId, BucketName, UnixMillis, hex};
 
@@ -134,24 +135,27 @@ impl Vault {
     }
 
     fn glass_of(&self, access_key: &str) -> Option<Arc<GlassRow>> {
-        let all = self.joint.glass.read().ok()?;
-        // Nearly always there is none.
-        if all.is_empty() {
+        if !self.joint.any_glass.load(Ordering::Acquire) {
             return None;
         }
-        all.get(access_key).cloned()
+        self.joint.glass.read().ok()?.get(access_key).cloned()
+    }
+
+    fn change_glasses(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<GlassRow>>)) {
+        if let Ok(mut all) = self.joint.glass.write() {
+            change(&mut all);
+            self.joint
+                .any_glass
+                .store(!all.is_empty(), Ordering::Release);
+        }
     }
 
     pub(super) fn remember_glass(&self, id: &AccessKeyId, row: GlassRow) {
-        if let Ok(mut all) = self.joint.glass.write() {
-            all.insert(id.to_string(), Arc::new(row));
-        }
+        self.change_glasses(|all| drop(all.insert(id.to_string(), Arc::new(row))));
     }
 
     pub(crate) fn forget_glass(&self) {
-        if let Ok(mut all) = self.joint.glass.write() {
-            all.clear();
-        }
+        self.change_glasses(BTreeMap::clear);
     }
 
     /// Reads every break-glass that is not reported on, before the vault is open.
@@ -164,9 +168,7 @@ impl Vault {
                 found.insert(record::access_key_in(&key)?.to_string(), Arc::new(glass));
             }
         }
-        if let Ok(mut all) = self.joint.glass.write() {
-            *all = found;
-        }
+        self.change_glasses(|all| *all = found);
         Ok(())
     }
 
@@ -333,12 +335,10 @@ impl Vault {
             ],
         };
         self.file(change, self.latest().await?).await?;
-        if let Ok(mut all) = self.joint.glass.write() {
-            match state {
-                GlassState::Reported => drop(all.remove(access_key)),
-                _ => drop(all.insert(access_key.to_owned(), Arc::new(row))),
-            }
-        }
+        self.change_glasses(|all| match state {
+            GlassState::Reported => drop(all.remove(access_key)),
+            _ => drop(all.insert(access_key.to_owned(), Arc::new(row))),
+        });
         Ok(())
     }
 }
