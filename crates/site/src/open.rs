@@ -186,6 +186,18 @@ pub async fn open_with(
     open_on(config, host, accept_loss, stores, guest).await
 }
 
+fn vault_config(config: &NodeConfig) -> VaultConfig {
+    VaultConfig {
+        region: config.region.clone(),
+        node: config.node.clone(),
+        site_policy: match &config.embassy {
+            // What is acknowledged at the host has its chunks there.
+            Some(embassy) if embassy.acknowledge == Acknowledge::AtHost => SitePolicy::Strict,
+            _ => config.site_policy,
+        },
+    }
+}
+
 /// The same with given stores of chunks.
 pub async fn open_on(
     config: &NodeConfig,
@@ -220,20 +232,11 @@ pub async fn open_on(
     if let epoch::Standing::Only(site) = tenure.standing() {
         mirror.prefer(site);
     }
-    let vault_config = VaultConfig {
-        region: config.region.clone(),
-        node: config.node.clone(),
-        site_policy: match &config.embassy {
-            // What is acknowledged at the host has its chunks there.
-            Some(embassy) if embassy.acknowledge == Acknowledge::AtHost => SitePolicy::Strict,
-            _ => config.site_policy,
-        },
-    };
     let facts: Arc<dyn Engine> = match &guest {
         Some(guest) => Arc::new(Twinned::new(Arc::clone(&engine), Arc::clone(&guest.twin))),
         None => Arc::clone(&engine) as _,
     };
-    let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config)?;
+    let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config(config))?;
     let index = Arc::new(Index::new(
         Arc::clone(&facts),
         host.clone(),
