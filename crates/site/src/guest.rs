@@ -53,6 +53,19 @@ impl Guest {
         Upstream::new(self.bucket.clone(), self.host.clone()).beside(Arc::clone(&self.twin))
     }
 
+    /// Sends what is not at the host yet, before the node ends. What only the ledger has may stay behind if the
+    /// host is away; it is sent after the next start.
+    pub async fn flush(&self, engine: &catalog::Embedded) {
+        let Ok(head) = engine.head() else { return };
+        if !self.twin.in_step() {
+            return;
+        }
+        self.twin.nudge();
+        if let Err(why) = self.twin.wait(head).await {
+            tracing::warn!(why, "the last entries of the ledger are at home only");
+        }
+    }
+
     /// How the twin is, for `status`.
     pub fn status(&self, head: Option<u64>) -> Value {
         let view = self.twin.view();

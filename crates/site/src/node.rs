@@ -355,6 +355,9 @@ impl Node {
         {
             tracing::warn!(%error, "the last entries are not published yet; they are safe in the catalog");
         }
+        if let Some(guest) = &self.opened.guest {
+            guest.flush(&self.opened.engine).await;
+        }
         self.opened.engine.shutdown().await;
         if let Err(error) = files::remove(&self.config.layout.socket()) {
             tracing::debug!(%error, "the control socket stays behind");

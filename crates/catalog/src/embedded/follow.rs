@@ -296,7 +296,10 @@ impl Import {
         for db in &self.sites {
             db.write(&change, true)?;
             db.sync()?;
-            let found = journal::check(&View::now(db), &self.cloud)?.head;
+            let view = View::now(db);
+            let found = journal::check(&view, &self.cloud)?.head;
+            // The journal that came with the rows is one batch long; the ledger has to be whole from its start.
+            journal::check_ledger(&view, 0, found.next_index)?;
             if (found.seq, found.chain) != (reached.seq, reached.chain) || !plausible(&found) {
                 return Err(SiteError::damaged(
                     "the rows do not end where their journal does",

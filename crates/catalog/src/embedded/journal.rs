@@ -121,7 +121,8 @@ pub fn check(view: &View, cloud: &CloudId) -> Result<Checked, SiteError> {
     Ok(checked)
 }
 
-fn check_ledger(view: &View, first: u64, next: u64) -> Result<(), SiteError> {
+/// Whether every ledger row from index `first` on is there, up to the one before `next`.
+pub fn check_ledger(view: &View, first: u64, next: u64) -> Result<(), SiteError> {
     let range = crate::engine::KeyRange {
         start: ledger::row_key(first).to_vec(),
         end: Some(vec![crate::plan::LEDGER_TAG + 1]),
