@@ -4,6 +4,7 @@ use crate::args::Found;
 use crate::config::Settings;
 use crate::exit::{Answer, Exit, Failure, Outcome};
 use crate::talk::Talk;
+use crate::verbs::tls;
 use crate::{node, show};
 use charter::Charter;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ pub async fn found(settings: &Settings, asked: &Found, talk: Talk) -> Outcome {
     settings.check()?;
     let charter = read_charter(asked.charter.as_deref())?;
     let report = node::found(settings, &charter).await?;
+    tls::make_if_missing(settings, talk)?;
     talk.warn(
         "each share must go to its party and leave this machine; together they open everything",
     );
