@@ -1,5 +1,6 @@
 //! The command line as it is typed. Examples come first in every help.
 
+use crate::custody::args::Custody;
 use crate::joint::args::Joint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -102,6 +103,9 @@ first client how to connect.")]
         after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
     )]
     AcceptLoss(AcceptLoss),
+    /// Custody of keys: renewing them.
+    #[command(flatten)]
+    Custody(Custody),
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
@@ -418,6 +422,7 @@ impl Verb {
             Self::Scrub => "scrub",
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",
+            Self::Custody(asked) => asked.kind(),
             Self::Joint(asked) => asked.kind(),
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",

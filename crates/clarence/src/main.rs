@@ -5,6 +5,7 @@
 
 mod args;
 mod config;
+mod custody;
 mod envelope;
 mod exit;
 mod joint;

@@ -19,6 +19,7 @@ pub mod node;
 mod open;
 mod publish;
 mod rooms;
+mod rotate;
 mod status;
 mod unseal;
 mod upkeep;

@@ -62,6 +62,7 @@ pub struct Node {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) unsealing: Mutex<Unsealing>,
     pub(crate) opened_now: Notify,
+    pub(crate) rotate_now: Notify,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
     pub(crate) tls: Option<gate::Tls>,
@@ -103,6 +104,7 @@ pub async fn run(
         }),
         unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
         opened_now: Notify::new(),
+        rotate_now: Notify::new(),
         endpoint: format!(
             "{}://{address}",
             if gate.tls.is_some() { "https" } else { "http" }

@@ -82,6 +82,8 @@ impl Node {
             }
             Request::Scrub => self.scrub(progress).await,
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
+            Request::Rotate { what } => self.rotate(what).await,
+            Request::RotateStatus => self.rotate_status().await,
             Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);

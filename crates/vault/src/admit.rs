@@ -3,7 +3,7 @@
 use crate::Vault;
 use crate::entries::Who;
 use crate::error::VaultError;
-use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant, kek};
+use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
 use crate::secrets::{Bucket, Secrets};
 use authn::Caller;
 use ledger::{Fields, Kind};
@@ -128,12 +128,7 @@ impl Vault {
         let receipt = self
             .record(self.entry_for(&admitted.who.tenant, &fields))
             .await?;
-        let object_key = ObjectKey::open(
-            claimed.wrapped(),
-            &bucket.key,
-            &claimed.wrap_context(),
-            &receipt,
-        )?;
+        let object_key = self.object_key(bucket, &claimed, &receipt).await?;
         let place = ObjectPlace {
             tenant: bucket.owner,
             bucket: bucket.id,
@@ -182,10 +177,14 @@ impl Vault {
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
-        Ok(self.write_of(admitted, name))
+        self.write_of(admitted, name)
     }
 
-    fn write_of(&self, admitted: Admitted, name: &words::ObjectKey) -> WriteGrant {
+    fn write_of(
+        &self,
+        admitted: Admitted,
+        name: &words::ObjectKey,
+    ) -> Result<WriteGrant, VaultError> {
         let Admitted {
             permit,
             who,
@@ -199,21 +198,17 @@ impl Vault {
             name: seal::name_hash(&bucket.name_key, name.as_bytes()),
         };
         let object_key = ObjectKey::fresh(self.host.random());
-        let wrapped = seal::wrap(
-            &bucket.key,
-            &object_key,
-            &kek(&bucket).wrap_context(version),
-            self.host.random(),
-        );
-        WriteGrant {
+        let (kek, wrapped) = self.wrapped(&bucket, &object_key, version)?;
+        Ok(WriteGrant {
             who,
             permit,
             bucket,
             name: name.clone(),
             object_key,
             wrapped,
+            kek,
             place,
-        }
+        })
     }
 
     /// Grants a read of one object and a write of another to the same caller.
@@ -232,7 +227,7 @@ impl Vault {
         let admitted = self
             .admit(&secrets, caller, Action::PutObject, target.0)
             .await?;
-        let write = self.write_of(admitted, target.1);
+        let write = self.write_of(admitted, target.1)?;
         Ok((read.map_or(ReadOutcome::Absent, ReadOutcome::Found), write))
     }
 
@@ -304,19 +299,15 @@ impl Vault {
             who,
             bucket,
         } = admitted;
-        let object_key = ObjectKey::open(
-            claimed.wrapped(),
-            &bucket.key,
-            &claimed.wrap_context(),
-            &receipt,
-        )?;
+        let object_key = self.object_key(&bucket, &claimed, &receipt).await?;
         let place = ObjectPlace {
             tenant: bucket.owner,
             bucket: bucket.id,
             version: upload,
             name: name_hash,
         };
-        let wrapped = *claimed.wrapped();
+        // The object to be is wrapped under the newest key; the upload's row keeps the one it was begun with.
+        let (kek, wrapped) = self.wrapped(&bucket, &object_key, upload)?;
         let write = WriteGrant {
             who,
             permit,
@@ -324,6 +315,7 @@ impl Vault {
             name: name.clone(),
             object_key,
             wrapped,
+            kek,
             place,
         };
         Ok(PartGrant {
@@ -395,12 +387,7 @@ impl Vault {
         fields.version = Some(claimed.version());
         fields.bytes = Some(0);
         let receipt = self.record(self.entry_for(&who.tenant, &fields)).await?;
-        Ok(ObjectKey::open(
-            claimed.wrapped(),
-            &bucket.key,
-            &claimed.wrap_context(),
-            &receipt,
-        )?)
+        self.object_key(bucket, &claimed, &receipt).await
     }
 }
 

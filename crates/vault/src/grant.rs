@@ -83,6 +83,7 @@ pub struct WriteGrant {
     pub(crate) name: words::ObjectKey,
     pub(crate) object_key: ObjectKey,
     pub(crate) wrapped: Wrapped,
+    pub(crate) kek: Kek,
     pub(crate) place: ObjectPlace,
 }
 
@@ -99,8 +100,8 @@ impl WriteGrant {
     }
     /// The key it is wrapped under.
     #[must_use]
-    pub fn kek(&self) -> Kek {
-        kek(&self.bucket)
+    pub const fn kek(&self) -> Kek {
+        self.kek
     }
     /// Where the new version belongs.
     #[must_use]
@@ -184,13 +185,6 @@ impl DeleteGrant {
     #[must_use]
     pub fn bucket_stands(&self) -> Precondition {
         stands(&self.bucket)
-    }
-}
-
-pub fn kek(bucket: &Bucket) -> Kek {
-    Kek {
-        id: bucket.id.into(),
-        version: bucket.key_version,
     }
 }
 

@@ -18,9 +18,14 @@ mod grant;
 mod identify;
 pub mod inventory;
 mod journal;
+mod object_keys;
+mod open_rows;
 pub mod record;
+mod rotate;
 mod secrets;
 mod settle;
+mod site_keys;
+mod stand;
 mod unseal;
 mod upkeep;
 
@@ -34,6 +39,8 @@ pub use inventory::{KeyAges, KeyCounts};
 pub use journal::{EntryShown, shown_fields};
 pub use policy::Action;
 pub use record::bucket::SitePolicy;
+pub use record::rotation::Target as RotationTarget;
+pub use rotate::{RotationBegun, RotationShown, RotationState};
 pub use settle::{Close, Settled, WriteFacts};
 pub use unseal::UnsealStep;
 

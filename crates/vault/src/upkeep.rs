@@ -65,12 +65,10 @@ impl Vault {
             for (key, row) in page {
                 let tenant = self.tenant(&secrets, bucket::tenant_in(&key)?).await?;
                 range = range.after(&key);
-                let opened = self.open_bucket_row(
-                    &tenant,
-                    key,
-                    row.version,
-                    &BucketRow::decode(&row.value)?,
-                )?;
+                let (version, row) = (row.version, BucketRow::decode(&row.value)?);
+                let opened = self
+                    .open_bucket_row(&secrets, &tenant, key, version, &row)
+                    .await?;
                 Self::changed(&secrets, &Arc::new(opened));
             }
         }

@@ -59,6 +59,7 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Scrub => sites::scrub(settings, talk).await,
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
         Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
+        Verb::Custody(asked) => crate::custody::ask(settings, asked, talk).await,
         Verb::Crypto(Crypto::Inventory) => crypto::inventory(settings, talk).await,
         Verb::Stop => machine::stop(settings, talk).await,
         _ => Err(Failure::new(

@@ -40,6 +40,7 @@ impl From<vault::VaultError> for Failure {
                 "not-found"
             }
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
+            V::Rotation(_) => "conflict",
             V::Limit(_) => "usage",
             _ => "internal",
         };

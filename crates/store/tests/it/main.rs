@@ -11,4 +11,5 @@ mod multipart;
 mod races;
 mod recorded;
 mod rig;
+mod rotation;
 mod unknown;
