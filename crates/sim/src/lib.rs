@@ -17,7 +17,7 @@ pub mod history;
 pub mod proof;
 pub mod run;
 pub mod scene;
-mod sign;
+pub mod sign;
 pub mod world;
 pub mod world_host;
 

@@ -8,6 +8,7 @@ use seal::ClaimedRecord;
 use sim::world::Setup;
 use store::api::{CompleteAsked, ListAsked, PartNamed, UploadAsked};
 use vault::record::bucket::BucketRow;
+use vault::record::rotation::RotationRow;
 use vault::record::tenant::TenantRow;
 use vault::{RotationState, SitePolicy};
 use words::{OpId, TenantName};
@@ -452,6 +453,29 @@ async fn a_row_that_was_altered_is_refused_and_recorded() {
             .await
     );
     assert!(rig.count(from, Kind::Refuse).await >= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_can_say_that_a_pass_is_done_that_was_not() {
+    let rig = Rig::quick().await;
+    rig.put("one", b"content").await;
+    rig.node
+        .vault
+        .rotate_bucket(&tenant_name(), &rig.bucket)
+        .await
+        .unwrap();
+    let (row_key, row) = rows(&rig, b"Cr").await.swap_remove(0);
+    let mut done = RotationRow::decode(&row.value).unwrap();
+    done.cursor = [b"O".as_slice(), &[255; 48]].concat();
+    put_row(&rig, row_key.clone(), done.encode()).await;
+    to_the_end(&rig).await;
+    assert_eq!(bucket_row(&rig).await.older.len(), 1, "the old key is kept");
+    assert_eq!(rig.get("one").await, b"content");
+    put_row(&rig, row_key, row.value.to_vec()).await;
+    rig.skip(120_000);
+    to_the_end(&rig).await;
+    assert_eq!(versions(&rig).await, [2]);
+    assert_eq!(bucket_row(&rig).await.older.len(), 0);
 }
 
 /// A row of the first format, as a build before MACs wrote it, made from one of today by somebody who can only

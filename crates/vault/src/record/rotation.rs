@@ -1,6 +1,7 @@
 //! A rotation that is under way: key `C r ‖ kind ‖ id`. It remembers how far the wraps of one key are renewed,
 //! so that a node that starts again goes on where the last one was.
 
+use super::MAC_BYTES;
 use words::wire::{Reader, WireError, Writer};
 use words::{BucketId, TenantId, UnixMillis};
 
@@ -42,6 +43,8 @@ pub struct RotationRow {
     /// What still needed an older version when that was last counted: uploads under way, which end that by
     /// being completed or aborted, and rows that could not be renewed.
     pub waiting: u64,
+    /// The MAC over all this under the meta key of the tenant, or of site a for the sites' keys.
+    pub mac: [u8; MAC_BYTES],
 }
 
 /// The row's key.
@@ -71,9 +74,9 @@ pub fn target_in(key: &[u8]) -> Result<Target, WireError> {
 }
 
 impl RotationRow {
-    /// The row's value.
+    /// What the MAC is over: the row's value up to it.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn signed_bytes(&self) -> Vec<u8> {
         Writer::versioned(VERSION)
             .u64(self.begun.0)
             .u32(self.version)
@@ -85,6 +88,11 @@ impl RotationRow {
             .u64(self.rewrapped)
             .u64(self.waiting)
             .finish()
+    }
+    /// The row's value.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [self.signed_bytes().as_slice(), &self.mac].concat()
     }
     /// Reads the row's value.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
@@ -99,6 +107,7 @@ impl RotationRow {
             held: reader.u64()?,
             rewrapped: reader.u64()?,
             waiting: reader.u64()?,
+            mac: reader.array()?,
         };
         reader.finish()?;
         Ok(row)
@@ -120,6 +129,7 @@ mod tests {
             held: 6,
             rewrapped: 7,
             waiting: 8,
+            mac: [9; MAC_BYTES],
         }
     }
 

@@ -1,14 +1,14 @@
 //! A bucket's key: begun, its objects' wraps renewed, the older versions dropped.
 
 use super::pages::{Pass, Tally};
-use super::{RACES_MAX, RotationBegun, Step, Under, next_version, unchanged};
+use super::{RACES_MAX, RotationBegun, Step, Under, beginning, next_version, unchanged};
 use crate::Vault;
 use crate::admit::RECORD_IN_UPLOAD_ROW;
 use crate::error::VaultError;
 use crate::open_rows::{bucket_row, tenant_stands};
 use crate::record::bucket::{self, BucketRow};
 use crate::record::rotation::{self, RotationRow, Target};
-use crate::secrets::{Bucket, Secrets};
+use crate::secrets::{Bucket, Secrets, Tenant};
 use catalog::{KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::Receipt;
 use seal::record::RECORD_BYTES;
@@ -54,17 +54,7 @@ impl Vault {
             let target = Target::Bucket(bucket.id);
             let key = rotation::key(target);
             let before = self.engine.get(&key).await?;
-            let rotation = RotationRow {
-                begun: self.host.now(),
-                version,
-                tenant: tenant.id,
-                row_key: row_key.clone(),
-                cursor: Vec::new(),
-                found: 0,
-                held: 0,
-                rewrapped: 0,
-                waiting: 0,
-            };
+            let rotation = beginning(&self.host, &key, &tenant, row_key.clone(), version);
             let mut fields = self.rotation_fields("RotateBegin", target, version);
             fields.tenant = Some(tenant.id);
             let preconditions = vec![
@@ -155,6 +145,12 @@ impl Vault {
         let bucket = self
             .open_bucket_row(secrets, &tenant, row_key, row_version, &old)
             .await?;
+        if under.row.version != old.newest.version {
+            // An older row was put back: begin the pass again, towards the key that is in use.
+            under.row.version = old.newest.version;
+            (under.row.held, under.row.waiting, under.row.found) = (0, 0, 1);
+            under.row.cursor.clear();
+        }
         let pass = Arc::new(Pass {
             engine: Arc::clone(&self.engine),
             host: self.host.clone(),
@@ -165,7 +161,7 @@ impl Vault {
             if under.row.held == 0 {
                 // A pass has found nothing, and nothing can have come since: only uploads are looked at again.
                 return self
-                    .end_pass(secrets, under, &pass.bucket, old.sealed_name)
+                    .end_pass(secrets, &tenant, under, &pass.bucket, old.sealed_name)
                     .await;
             }
             (under.row.held, under.row.waiting) = (0, 0);
@@ -176,10 +172,10 @@ impl Vault {
         under.row.rewrapped += tally.renewed;
         if let Some(cursor) = last {
             under.row.cursor = cursor;
-            self.save(&under).await?;
+            self.save(&mut under, &tenant).await?;
             return Ok(Step::More);
         }
-        self.end_pass(secrets, under, &pass.bucket, old.sealed_name)
+        self.end_pass(secrets, &tenant, under, &pass.bucket, old.sealed_name)
             .await
     }
 
@@ -233,6 +229,7 @@ impl Vault {
     async fn end_pass(
         &self,
         secrets: &Secrets,
+        tenant: &Tenant,
         mut under: Under,
         bucket: &Bucket,
         sealed_name: Vec<u8>,
@@ -240,14 +237,14 @@ impl Vault {
         under.row.cursor.clear();
         if under.row.found > 0 {
             (under.row.found, under.row.held, under.row.waiting) = (0, 0, 0);
-            self.save(&under).await?;
+            self.save(&mut under, tenant).await?;
             return Ok(Step::More);
         }
         let waiting = under.row.held + self.uploads_under_older(bucket).await?;
         if waiting > 0 {
             if under.row.waiting != waiting {
                 under.row.waiting = waiting;
-                self.save(&under).await?;
+                self.save(&mut under, tenant).await?;
             }
             return Ok(Step::Rest);
         }

@@ -15,9 +15,11 @@ mod tenant;
 
 use crate::Vault;
 use crate::error::VaultError;
+use crate::record::MAC_BYTES;
 use crate::record::rotation::{self, RotationRow, Target};
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, Tenant};
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition, Row};
+use host::Host;
 use ledger::{Entry, Fields, Kind, Receipt};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -112,6 +114,11 @@ impl Vault {
                 continue;
             }
             let key = under.key.clone();
+            if let Err(error) = self.check_rotation(&secrets, &under).await {
+                tracing::error!(%error, "a rotation does not go on");
+                self.note_step(&secrets, key, &Step::Rest);
+                continue;
+            }
             let receipt = self.receipt_of(&secrets, &under).await?;
             let step = match under.target {
                 Target::Bucket(id) => self.advance_bucket(&secrets, id, under, receipt).await,
@@ -130,6 +137,18 @@ impl Vault {
             self.note_step(&secrets, key, &step);
         }
         Ok(more)
+    }
+
+    /// Whoever could change how far a rotation is could have a key dropped that is still needed.
+    async fn check_rotation(&self, secrets: &Secrets, under: &Under) -> Result<(), VaultError> {
+        let tenant = self.tenant(secrets, under.row.tenant).await?;
+        let (signed, mac) = (under.row.signed_bytes(), &under.row.mac);
+        let checked = if seal::row_is_genuine(&tenant.meta_key, &under.key, &signed, mac) {
+            Ok(())
+        } else {
+            Err(VaultError::RowAltered("a rotation".into()))
+        };
+        self.unless_altered(secrets, &under.key, checked).await
     }
 
     fn rests(&self, secrets: &Secrets, key: &[u8]) -> bool {
@@ -283,7 +302,8 @@ impl Vault {
     }
 
     /// Writes down how far a rotation is. Where somebody began it anew meanwhile, theirs stands.
-    async fn save(&self, under: &Under) -> Result<u64, VaultError> {
+    async fn save(&self, under: &mut Under, tenant: &Tenant) -> Result<u64, VaultError> {
+        sign(&mut under.row, &under.key, tenant);
         let outcome = self
             .commit_rotation(
                 vec![Precondition::Version(under.key.clone(), under.version)],
@@ -319,6 +339,35 @@ impl Vault {
             other => Err(VaultError::from_outcome(other)),
         }
     }
+}
+
+/// Signs a rotation's row.
+fn sign(row: &mut RotationRow, key: &[u8], tenant: &Tenant) {
+    row.mac = seal::row_mac(&tenant.meta_key, key, &row.signed_bytes());
+}
+
+/// A rotation that begins.
+fn beginning(
+    host: &Host,
+    key: &[u8],
+    tenant: &Tenant,
+    row_key: Vec<u8>,
+    version: u32,
+) -> RotationRow {
+    let mut row = RotationRow {
+        begun: host.now(),
+        version,
+        tenant: tenant.id,
+        row_key,
+        cursor: Vec::new(),
+        found: 0,
+        held: 0,
+        rewrapped: 0,
+        waiting: 0,
+        mac: [0; MAC_BYTES],
+    };
+    sign(&mut row, key, tenant);
+    row
 }
 
 /// Holds while the row is what was read.

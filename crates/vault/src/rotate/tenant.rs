@@ -1,11 +1,11 @@
 //! A tenant's key: begun, its buckets' wraps renewed, the older versions dropped. Objects are not touched.
 
-use super::{RACES_MAX, RotationBegun, Step, Under, next_version, unchanged};
+use super::{RACES_MAX, RotationBegun, Step, Under, beginning, next_version, unchanged};
 use crate::Vault;
 use crate::error::VaultError;
 use crate::open_rows::{bucket_row, tenant_stands};
 use crate::record::bucket::{self, BucketRow};
-use crate::record::rotation::{self, RotationRow, Target};
+use crate::record::rotation::{self, Target};
 use crate::record::tenant::{self, TenantRow};
 use crate::secrets::{Secrets, Tenant};
 use catalog::{KeyRange, Mutation, Order, Outcome, Precondition};
@@ -38,17 +38,7 @@ impl Vault {
                 .tenant_row(&self.host, &renewed, old.name, old.created)?;
             let key = rotation::key(target);
             let before = self.engine.get(&key).await?;
-            let rotation = RotationRow {
-                begun: self.host.now(),
-                version,
-                tenant: id,
-                row_key: tenant::key(id),
-                cursor: Vec::new(),
-                found: 0,
-                held: 0,
-                rewrapped: 0,
-                waiting: 0,
-            };
+            let rotation = beginning(&self.host, &key, &renewed, tenant::key(id), version);
             let mut fields = self.rotation_fields("RotateBegin", target, version);
             fields.tenant = Some(id);
             let preconditions = vec![
@@ -105,6 +95,12 @@ impl Vault {
         mut under: Under,
     ) -> Result<Step, VaultError> {
         let tenant = self.tenant_again(secrets, id).await?;
+        let (newest, _) = tenant.newest()?;
+        if under.row.version != newest {
+            // An older row was put back: begin the pass again, towards the key that is in use.
+            (under.row.version, under.row.found) = (newest, 1);
+            under.row.cursor.clear();
+        }
         let mut range = KeyRange::prefix(&bucket::prefix(id));
         if !under.row.cursor.is_empty() {
             range = range.after(&under.row.cursor);
@@ -118,7 +114,6 @@ impl Vault {
             .flatten();
         for (key, row) in page {
             let (version, row) = (row.version, BucketRow::decode(&row.value)?);
-            let (newest, _) = tenant.newest()?;
             if row.mac.is_some() && row.tenant_version == newest {
                 continue;
             }
@@ -130,13 +125,13 @@ impl Vault {
         }
         if let Some(cursor) = last {
             under.row.cursor = cursor;
-            self.save(&under).await?;
+            self.save(&mut under, &tenant).await?;
             return Ok(Step::More);
         }
         if under.row.found > 0 {
             under.row.cursor.clear();
             under.row.found = 0;
-            self.save(&under).await?;
+            self.save(&mut under, &tenant).await?;
             return Ok(Step::More);
         }
         self.drop_older_of_tenant(secrets, &under, id).await
