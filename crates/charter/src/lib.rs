@@ -21,10 +21,13 @@ mod charter;
 pub mod class;
 mod derive;
 mod document;
+pub mod envelope;
 pub mod files;
 pub mod formula;
 pub mod inventory;
 pub mod law;
+pub mod officers;
+pub mod paper;
 mod proof;
 pub mod record;
 mod secret;
@@ -39,7 +42,9 @@ pub use class::{Class, Rule};
 pub use derive::CryptoFault;
 pub use formula::Formula;
 pub use law::{Deed, Terms};
-pub use record::{CeremonyId, Custody, Holder, ShareDigest, ShareError, ShareFile, Transcript};
+pub use record::{
+    CeremonyId, Custody, Holder, OfficerShare, ShareDigest, ShareError, ShareFile, Transcript,
+};
 pub use secret::{KeyCheck, RootSecret};
 pub use unseal::{Progress, UnsealError, Unsealing};
 pub use verbs::Verb;

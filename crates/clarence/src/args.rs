@@ -103,7 +103,7 @@ first client how to connect.")]
         after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
     )]
     AcceptLoss(AcceptLoss),
-    /// Custody of keys: renewing them.
+    /// Custody of keys: renewing them, and what a party does with its share.
     #[command(flatten)]
     Custody(Custody),
     /// Joint control on files: charters, approvers, requests, approvals.
@@ -204,9 +204,12 @@ pub struct Found {
 /// `clarence unseal`
 #[derive(Args, Debug, Clone)]
 pub struct Unseal {
-    /// A share file, a party's folder, or - for stdin; may be given several times
+    /// A share file, an officer's part, a party's folder, or - for stdin; may be given several times
     #[arg(long = "share", value_name = "FILE", required = true)]
     pub shares: Vec<PathBuf>,
+    /// The identity of shares that are sealed in envelopes; may be given several times
+    #[arg(long = "identity", value_name = "FILE")]
+    pub identities: Vec<PathBuf>,
 }
 
 /// `clarence tenant`

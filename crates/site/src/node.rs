@@ -61,6 +61,7 @@ pub struct Node {
     pub(crate) opened: Opened,
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) unsealing: Mutex<Unsealing>,
+    pub(crate) joinings: Mutex<charter::officers::Joinings>,
     pub(crate) opened_now: Notify,
     pub(crate) rotate_now: Notify,
     pub(crate) endpoint: String,
@@ -103,6 +104,7 @@ pub async fn run(
             store: Arc::clone(&opened.store),
         }),
         unsealing: Mutex::new(Unsealing::new(opened.custody.clone())),
+        joinings: Mutex::default(),
         opened_now: Notify::new(),
         rotate_now: Notify::new(),
         endpoint: format!(

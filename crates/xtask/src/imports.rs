@@ -64,6 +64,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("cedar-policy", &["policy"]),
     ("s3s", &["gate"]),
     ("vsss-rs", &["charter"]),
+    ("ml-kem", &["charter"]),
+    ("shake", &["charter"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
     ("tokio-rustls", &["gate", "clarence"]),

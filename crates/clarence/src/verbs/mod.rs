@@ -18,6 +18,7 @@ mod verify;
 
 use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
 use crate::config::{Places, Settings};
+use crate::custody::args::Custody;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
 use std::future::Future;
@@ -28,6 +29,7 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
     match cli.verb {
         Verb::Completions(asked) => machine::completions(&asked),
         Verb::Version => machine::version(),
+        Verb::Custody(Custody::Share(asked)) => crate::custody::share(asked),
         Verb::Joint(asked) => crate::joint::perform(asked, talk),
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
@@ -59,7 +61,9 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Scrub => sites::scrub(settings, talk).await,
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
         Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
-        Verb::Custody(asked) => crate::custody::ask(settings, asked, talk).await,
+        Verb::Custody(Custody::Rotate(asked)) => {
+            crate::custody::rotate(settings, asked, talk).await
+        }
         Verb::Crypto(Crypto::Inventory) => crypto::inventory(settings, talk).await,
         Verb::Stop => machine::stop(settings, talk).await,
         _ => Err(Failure::new(

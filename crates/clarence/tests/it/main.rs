@@ -8,6 +8,7 @@
 )] // proof, not product
 
 mod arguments;
+mod custody;
 mod joint;
 mod ledger;
 mod node;
