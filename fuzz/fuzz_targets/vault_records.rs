@@ -1,4 +1,4 @@
-//! What the vault stores: tenants, buckets, credentials and the header of a site folder. One spelling each;
+//! What the vault stores: tenants, buckets, credentials, rotations and the header of a site folder. One spelling each;
 //! no damage of a header passes.
 #![no_main]
 
@@ -6,13 +6,14 @@ use fuzz::{Input, canonical, damaged};
 use libfuzzer_sys::fuzz_target;
 use vault::record::access_key::AccessKeyRow;
 use vault::record::bucket::{self, BucketRow};
+use vault::record::rotation::{self, RotationRow};
 use vault::record::site_header::SiteHeader;
 use vault::record::tenant::{self, TenantRow};
 use words::{CloudId, SiteId, UnixMillis};
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    match input.u8() % 7 {
+    match input.u8() % 8 {
         0 => {
             canonical(input.rest(), TenantRow::decode, TenantRow::encode);
         }
@@ -31,6 +32,10 @@ fuzz_target!(|data: &[u8]| {
             canonical(&bytes, SiteHeader::decode, SiteHeader::encode);
         }
         5 => made_here(&mut input),
+        7 => {
+            canonical(input.rest(), RotationRow::decode, RotationRow::encode);
+            canonical(input.rest(), rotation::target_in, |of| rotation::key(*of));
+        }
         _ => {
             canonical(input.rest(), tenant::tenant_in, |id| tenant::key(*id));
             let key = data.get(1..).unwrap_or_default();

@@ -19,7 +19,8 @@ use store::record::upload::UploadRow;
 use store::record::{garbage, manifest};
 use vault::SitePolicy;
 use vault::record::access_key::AccessKeyRow;
-use vault::record::bucket::BucketRow;
+use vault::record::bucket::{self, BucketRow};
+use vault::record::rotation::RotationRow;
 use vault::record::site_header::SiteHeader;
 use vault::record::tenant::{self, TenantRow};
 use words::wire::Writer;
@@ -141,20 +142,63 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
         name: TenantName::parse("tax-office").map_err(io::Error::other)?,
         created: UnixMillis(4),
         suspended: false,
-        key_version: 1,
-        key_by_site: [[1; 104]; 2],
+        site_version: 1,
+        newest: tenant::KeyVersion {
+            version: 1,
+            by_site: [[1; 104]; 2],
+        },
+        older: vec![],
         name_key: [3; 104],
         ledger_key: [4; 104],
+        signed: None,
+    };
+    let signed_tenant = TenantRow {
+        newest: tenant::KeyVersion {
+            version: 2,
+            by_site: [[5; 104]; 2],
+        },
+        older: vec![tenant.newest],
+        signed: Some(tenant::Signed {
+            meta_key: [6; 104],
+            macs: [[7; 32]; 2],
+        }),
+        ..tenant.clone()
     };
     let bucket = BucketRow {
         id: BucketId::from_bytes([1; 16]),
         created: UnixMillis(4),
         policy: SitePolicy::Strict,
-        key_version: 3,
-        key: [1; 104],
+        tenant_version: 1,
+        newest: bucket::KeyVersion {
+            version: 3,
+            key: [1; 104],
+        },
+        older: vec![],
         name_key: [2; 104],
         index_key: [3; 104],
         sealed_name: vec![7; 80],
+        mac: None,
+    };
+    let signed_bucket = BucketRow {
+        newest: bucket::KeyVersion {
+            version: 4,
+            key: [4; 104],
+        },
+        older: vec![bucket.newest],
+        mac: Some([8; 32]),
+        ..bucket.clone()
+    };
+    let rotation = RotationRow {
+        begun: UnixMillis(4),
+        version: 3,
+        tenant: TenantId::from_bytes([2; 16]),
+        row_key: b"Bkey".to_vec(),
+        cursor: b"Orow".to_vec(),
+        found: 5,
+        held: 6,
+        rewrapped: 7,
+        waiting: 8,
+        mac: [9; 32],
     };
     let access_key = AccessKeyRow {
         tenant: TenantId::from_bytes([1; 16]),
@@ -175,6 +219,9 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
     let header = header.encode();
     seeds.put(target, "tenant", &[&[0], &tenant.encode()])?;
     seeds.put(target, "bucket", &[&[1], &bucket.encode()])?;
+    seeds.put(target, "tenant-signed", &[&[0], &signed_tenant.encode()])?;
+    seeds.put(target, "bucket-signed", &[&[1], &signed_bucket.encode()])?;
+    seeds.put(target, "rotation", &[&[7], &rotation.encode()])?;
     seeds.put(target, "access-key", &[&[2], &access_key.encode()])?;
     seeds.put(target, "header", &[&[3], &header])?;
     seeds.put(target, "header-body", &[&[4], &header[..header.len() - 32]])?;

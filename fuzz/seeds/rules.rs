@@ -159,6 +159,20 @@ fn charters(seeds: &Seeds) -> io::Result<()> {
         "named",
         &[&head[..], &named[..], &[b"CTIE"]].concat(),
     )?;
+    let part = include_bytes!("../../crates/charter/tests/it/golden/officer-share-1.clarence");
+    seeds.put("charter_officer", "read", &[&[0], part])?;
+    seeds.put("charter_officer", "checked", &[&[1], part])?;
+    let paper = include_bytes!("../../crates/charter/tests/it/golden/paper-1.txt");
+    seeds.put("charter_paper", "read", &[&[1], paper])?;
+    seeds.put("charter_paper", "changed", &[&[0, 2, 3], b"lusab"])?;
+    let envelope = include_bytes!("../../crates/charter/tests/it/golden/envelope.age");
+    seeds.put("charter_envelope", "read", &[&[0], envelope])?;
+    seeds.put("charter_envelope", "header", &[&[1], &envelope[22..]])?;
+    seeds.put("charter_envelope", "damaged", &[&[2, 0, 40, 1]])?;
+    let identity = include_bytes!("../../crates/charter/tests/it/golden/envelope.identity");
+    seeds.put("charter_envelope", "identity", &[&[3], identity])?;
+    let recipient = include_bytes!("../../crates/charter/tests/it/golden/envelope.recipient");
+    seeds.put("charter_envelope", "recipient", &[&[3], recipient])?;
     let custody = include_bytes!("../../crates/charter/tests/it/golden/custody-format-1.json");
     let transcript =
         include_bytes!("../../crates/charter/tests/it/golden/transcript-format-1.json");

@@ -15,6 +15,22 @@ pub const USES: &[CryptoUse] = &[
         place: "share.clarence, each with its own party",
     },
     CryptoUse {
+        name: "officer-share",
+        algorithm: "Shamir sharing over GF(256)",
+        family: Family::Sharing,
+        strength: Strength::symmetric(256),
+        purpose: "as many officers as their party chose give its share; fewer tell nothing about it",
+        place: "NAME.clarence, each with its own officer",
+    },
+    CryptoUse {
+        name: "share-envelope",
+        algorithm: "age mlkem768x25519 (HPKE over MLKEM768-X25519, HKDF-SHA-256, ChaCha20-Poly1305)",
+        family: Family::Hybrid,
+        strength: Strength::CATEGORY_3,
+        purpose: "seals shares and parts on their way and in the safe",
+        place: "the identity file of whoever it is sealed to, with themselves",
+    },
+    CryptoUse {
         name: "approval-ed25519",
         algorithm: Algorithm::Ed25519.name(),
         family: Family::Classical,

@@ -24,10 +24,13 @@ mod custody_keys;
 mod derive;
 pub mod destroy;
 mod document;
+pub mod envelope;
 pub mod files;
 pub mod formula;
 pub mod inventory;
 pub mod law;
+pub mod officers;
+pub mod paper;
 mod proof;
 pub mod record;
 mod secret;
@@ -44,7 +47,9 @@ pub use derive::CryptoFault;
 pub use destroy::{Destruction, DestructionError};
 pub use formula::Formula;
 pub use law::{Deed, Terms};
-pub use record::{CeremonyId, Custody, Holder, ShareDigest, ShareError, ShareFile, Transcript};
+pub use record::{
+    CeremonyId, Custody, Holder, OfficerShare, ShareDigest, ShareError, ShareFile, Transcript,
+};
 pub use secret::{KeyCheck, RootSecret};
 pub use unseal::{Progress, UnsealError, Unsealing};
 pub use verbs::Verb;

@@ -2,10 +2,12 @@
 //! and the [`Transcript`].
 
 mod custody;
+mod officer_share;
 mod share_file;
 mod transcript;
 
 pub use custody::{CeremonyId, Custody, CustodyError, Holder, ShareDigest};
+pub use officer_share::{OFFICERS_MAX, Officer, OfficerShare, Split, SplitId};
 pub use share_file::{ShareError, ShareFile};
 pub use transcript::{Kind, Opening, Proof, Transcript, TranscriptError};
 

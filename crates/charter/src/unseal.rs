@@ -3,7 +3,7 @@
 
 use crate::derive::CryptoFault;
 use crate::formula::Formula;
-use crate::record::{CeremonyId, Custody, ShareFile};
+use crate::record::{CeremonyId, Custody, OfficerShare, ShareDigest, ShareFile};
 use crate::secret::RootSecret;
 use crate::shamir::{self, SharingError};
 use words::{CloudId, PartyName};
@@ -179,21 +179,55 @@ impl Unsealing {
 
     fn examine(&self, share: &ShareFile) -> Result<(), UnsealError> {
         let (here, party) = (&self.custody, share.party().clone());
-        if share.cloud() != here.cloud {
+        let digest = self.place_of(share.custody(), &party, share.x())?;
+        if self.given.iter().any(|given| *given.party() == party) {
+            return Err(UnsealError::AlreadyGiven { party });
+        }
+        if digest != here.digest_of(&party, share.x(), share.value()) {
+            return Err(UnsealError::WrongValue { party });
+        }
+        match share.custody() == here {
+            true => Ok(()),
+            false => Err(UnsealError::Disagrees { party }),
+        }
+    }
+
+    /// Whether an officer's part is of a share that could be given here: the share itself is examined when it is
+    /// put together.
+    pub fn expects(&self, part: &OfficerShare) -> Result<(), UnsealError> {
+        let split = part.split();
+        self.place_of(&split.custody, &split.party, split.party_x)?;
+        match split.custody == self.custody {
+            true => Ok(()),
+            false => Err(UnsealError::Disagrees {
+                party: split.party.clone(),
+            }),
+        }
+    }
+
+    /// The digest of the share of a party, if `found` is of the same cloud, ceremony and epoch.
+    fn place_of(
+        &self,
+        found: &Custody,
+        party: &PartyName,
+        x: u8,
+    ) -> Result<ShareDigest, UnsealError> {
+        let (here, party) = (&self.custody, party.clone());
+        if found.cloud != here.cloud {
             return Err(UnsealError::OtherCloud {
                 party,
-                found: share.cloud(),
+                found: found.cloud,
                 here: here.cloud,
             });
         }
-        if share.ceremony() != here.ceremony {
+        if found.ceremony != here.ceremony {
             return Err(UnsealError::OtherCeremony {
                 party,
-                found: share.ceremony(),
+                found: found.ceremony,
                 here: here.ceremony,
             });
         }
-        let (found, current) = (share.epoch(), here.epoch);
+        let (found, current) = (found.epoch, here.epoch);
         if found < current {
             return Err(UnsealError::OlderEpoch {
                 party,
@@ -208,26 +242,13 @@ impl Unsealing {
                 here: current,
             });
         }
-        let Some(holder) = here.holder(&party).filter(|holder| holder.x == share.x()) else {
-            let names: Vec<&str> = here
-                .holders
-                .iter()
-                .map(|holder| holder.party.as_str())
-                .collect();
-            return Err(UnsealError::NotAHolder {
-                party,
-                holders: names.join(", "),
-            });
-        };
-        if self.given.iter().any(|given| *given.party() == party) {
-            return Err(UnsealError::AlreadyGiven { party });
-        }
-        if holder.digest != here.digest_of(&party, share.x(), share.value()) {
-            return Err(UnsealError::WrongValue { party });
-        }
-        match share.custody() == here {
-            true => Ok(()),
-            false => Err(UnsealError::Disagrees { party }),
+        match here.holder(&party).filter(|holder| holder.x == x) {
+            Some(holder) => Ok(holder.digest),
+            None => {
+                let names = here.holders.iter().map(|holder| holder.party.as_str());
+                let holders = names.collect::<Vec<_>>().join(", ");
+                Err(UnsealError::NotAHolder { party, holders })
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The command line as it is typed. Examples come first in every help.
 
+use crate::custody::args::Custody;
 use crate::custody_args::{Hsm, Restart};
 use crate::erasure::args::Erasure;
 use crate::guest::args::{Embassy, Guest};
@@ -114,6 +115,9 @@ first client how to connect.")]
     /// Restarts without officers, for a time that a quorum grants
     #[command(subcommand)]
     Restart(Restart),
+    /// Custody of keys: renewing them, and what a party does with its share.
+    #[command(flatten)]
+    Custody(Custody),
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
@@ -221,9 +225,12 @@ pub struct Found {
 /// `clarence unseal`
 #[derive(Args, Debug, Clone)]
 pub struct Unseal {
-    /// A share file, a party's folder, or - for stdin; may be given several times
+    /// A share file, an officer's part, a party's folder, or - for stdin; may be given several times
     #[arg(long = "share", value_name = "FILE", required = true)]
     pub shares: Vec<PathBuf>,
+    /// The identity of shares that are sealed in envelopes; may be given several times
+    #[arg(long = "identity", value_name = "FILE")]
+    pub identities: Vec<PathBuf>,
 }
 
 /// `clarence tenant`
@@ -442,6 +449,7 @@ impl Verb {
             Self::Hsm(asked) => asked.kind(),
             Self::Restart(asked) => asked.kind(),
             Self::Pkcs11Module => "pkcs11-module",
+            Self::Custody(asked) => asked.kind(),
             Self::Joint(asked) => asked.kind(),
             Self::Guest(asked) => asked.kind(),
             Self::Embassy(asked) => asked.kind(),

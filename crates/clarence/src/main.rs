@@ -5,6 +5,7 @@
 
 mod args;
 mod config;
+mod custody;
 mod custody_args;
 mod envelope;
 mod erasure;

@@ -68,7 +68,7 @@ pub const USES: &[CryptoUse] = &[
     sealing(
         "index-key",
         "seals the pages of a bucket's index of names",
-        "the bucket's row, under the tenant's key",
+        "the bucket's row, under the bucket's key",
     ),
     sealing(
         "ledger-key",
@@ -77,8 +77,8 @@ pub const USES: &[CryptoUse] = &[
     ),
     sealing(
         "meta-key",
-        "seals small records about tenants, buckets and objects",
-        "derived from the key above it; never stored",
+        "seals small records about tenants and buckets, and signs their rows",
+        "the tenant's row, under the tenant's key; a site's is derived from the site's key and never stored",
     ),
     sealing(
         "twin-key",
@@ -91,7 +91,7 @@ pub const USES: &[CryptoUse] = &[
         family: Family::Symmetric,
         strength: KEY,
         purpose: "hashes names of buckets and objects, so that rows are found without telling the names",
-        place: "the tenant's and the bucket's row, under the tenant's key",
+        place: "the tenant's row, under the tenant's key, and the bucket's, under the bucket's",
     },
     CryptoUse {
         name: "chunk-digest",

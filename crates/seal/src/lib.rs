@@ -15,6 +15,7 @@ pub mod inventory;
 pub mod key;
 pub mod object_key;
 pub mod record;
+pub mod row_mac;
 pub mod sealed;
 pub mod value;
 pub mod wrap;
@@ -30,6 +31,7 @@ pub use record::{
     ClaimedRecord, Kek, Manifest, NewRecord, ObjectPlace, ObjectRecord, RecordError, Segment,
     SegmentContext, SegmentError,
 };
+pub use row_mac::{row_is_genuine, row_mac};
 pub use sealed::{Sealed, StaleCopy};
 pub use value::{open_value, seal_value};
 pub use wrap::{KeyId, UnwrapError, WrapContext, Wrapped, Wraps, unwrap, wrap};

@@ -1,6 +1,6 @@
 //! What the control socket is asked about joint control: documents handed in, the docket, orders.
 
-use crate::control::Failure;
+use crate::control::{Failure, RotateWhat};
 use crate::law::put_papers;
 use crate::node::Node;
 use charter::approval::{RequestDigest, Stamp};
@@ -143,6 +143,18 @@ impl Node {
                 }
             }
             "re-key-root" => self.rekey_root(&order.reason).await?,
+            "re-key-tenant" => {
+                let tenant = order.parameter("tenant").ok_or_else(|| lacks("tenant"))?;
+                let tenant = tenant.to_owned();
+                self.rotate_ordered(RotateWhat::Tenant { tenant }).await?
+            }
+            "re-key-bucket" => {
+                let tenant = order.parameter("tenant").ok_or_else(|| lacks("tenant"))?;
+                let bucket = order.parameter("bucket").ok_or_else(|| lacks("bucket"))?;
+                let (tenant, bucket) = (tenant.to_owned(), bucket.to_owned());
+                self.rotate_ordered(RotateWhat::Bucket { tenant, bucket })
+                    .await?
+            }
             other => return Err(lacks(other)),
         };
         self.rooms.vault.ordered_done(&order.digest).await?;

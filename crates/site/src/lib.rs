@@ -30,6 +30,7 @@ pub mod restart;
 pub mod restore;
 mod rooms;
 mod root;
+mod rotate;
 mod status;
 mod unseal;
 mod upkeep;

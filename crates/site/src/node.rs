@@ -101,7 +101,9 @@ pub struct Node {
     pub(crate) held: std::sync::RwLock<Held>,
     /// Only one thing at a time is done with the root or its shares.
     pub(crate) root_work: Mutex<()>,
+    pub(crate) joinings: Mutex<charter::officers::Joinings>,
     pub(crate) opened_now: Notify,
+    pub(crate) rotate_now: Notify,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
     /// What this process's own door serves with.
@@ -202,6 +204,8 @@ pub(crate) fn assemble(
             custody: opened.custody.clone(),
         }),
         root_work: Mutex::new(()),
+        joinings: Mutex::default(),
+        rotate_now: Notify::new(),
         opened_now: Notify::new(),
         endpoint,
         counts: Counts::default(),

@@ -95,6 +95,8 @@ impl Node {
             }
             Request::RestartStatus => self.restart_status(),
             Request::Erasure { ask } => self.erasure_asked(ask).await,
+            Request::Rotate { what } => self.rotate(what).await,
+            Request::RotateStatus => self.rotate_status().await,
             Request::CryptoInventory => self.inventory().await,
             Request::Stop => {
                 self.stop.send_replace(true);

@@ -2,7 +2,8 @@
 
 use crate::control::Failure;
 use crate::node::Node;
-use charter::{Progress, ShareFile, UnsealError};
+use charter::officers::Joined;
+use charter::{OfficerShare, Progress, ShareFile, UnsealError};
 use serde_json::{Value, json};
 use words::PartyName;
 use zeroize::Zeroizing;
@@ -15,7 +16,14 @@ impl Node {
         if !self.rooms.vault.is_sealed() {
             return Ok(json!({ "sealed": false }));
         }
-        let share = ShareFile::parse(text).map_err(|e| Failure::new("usage", e))?;
+        let share = if OfficerShare::looks_like(text) {
+            match self.take_part(text).await? {
+                Ok(share) => share,
+                Err(waiting) => return Ok(waiting),
+            }
+        } else {
+            ShareFile::parse(text).map_err(|e| Failure::new("usage", e))?
+        };
         let mut unsealing = self.unsealing.lock().await;
         let mut parties: Vec<PartyName> = unsealing.given().cloned().collect();
         parties.push(share.party().clone());
@@ -69,6 +77,34 @@ impl Node {
                 older.root
             ),
             _ => text,
+        }
+    }
+
+    /// Takes one officer's part of a share. Gives the share when enough parts are there, otherwise what to answer.
+    async fn take_part(&self, text: &[u8]) -> Result<Result<ShareFile, Value>, Failure> {
+        let part = OfficerShare::parse(text).map_err(|e| Failure::new("usage", e))?;
+        let unsealing = self.unsealing.lock().await;
+        let refuse = |error: &dyn std::fmt::Display| {
+            tracing::warn!(%error, "an officer's part of a share was refused");
+            Failure::new("denied", error)
+        };
+        unsealing.expects(&part).map_err(|e| refuse(&e))?;
+        let party = part.split().party.clone();
+        let joined = self.joinings.lock().await.add(part);
+        match joined.map_err(|e| refuse(&e))? {
+            Joined::Complete(share) => Ok(Ok(*share)),
+            Joined::Waiting { have, need } => {
+                let given: Vec<String> = unsealing.given().map(ToString::to_string).collect();
+                Ok(Err(json!({
+                    "sealed": true,
+                    "shares_given": unsealing.have(),
+                    "shares_needed": unsealing.need(),
+                    "parties": given,
+                    "party": party.to_string(),
+                    "officers_given": have,
+                    "officers_needed": need,
+                })))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::open::etag_of;
 use crate::record::garbage::{self, Garbage};
 use crate::record::object::{self, Body, ObjectRow};
+use bytes::Bytes;
 use catalog::{Commit, Mutation, Outcome, Precondition, Refused, Row};
 use ledger::Entry;
 use seal::ClaimedRecord;
@@ -18,7 +19,7 @@ use words::limits::CHUNK_GRACE_MS;
 use words::{BucketId, OpId};
 
 /// How often a write that is not conditional is tried against changing rows.
-const RACES_MAX: usize = 64;
+pub const RACES_MAX: usize = 64;
 /// How often an unknown outcome is looked up, and how long is waited between.
 const LOOKUPS_MAX: u32 = 5;
 const LOOKUP_PAUSE: Duration = Duration::from_millis(200);
@@ -106,17 +107,19 @@ impl Store {
     ) -> Result<(), StoreError> {
         let place = grant.place();
         let key = object::key(place.bucket, &place.name);
+        let mut value = Bytes::from(row.encode());
+        let mut stands = grant.bucket_stands();
         for _ in 0..RACES_MAX {
             let old = self.engine.get(&key).await?;
             self.check_write(grant, operation, wanted, old.as_ref())
                 .await?;
             let Settled { entry, index } = self.vault.settle_write(grant, operation, facts)?;
-            let mut preconditions = vec![grant.bucket_stands(), unchanged(&key, old.as_ref())];
+            let mut preconditions = vec![stands.clone(), unchanged(&key, old.as_ref())];
             preconditions.extend(extra.0.iter().cloned());
             preconditions.extend(grant.group_stands());
             let mut mutations = vec![Mutation::Put {
                 key: key.clone(),
-                value: row.encode().into(),
+                value: value.clone(),
             }];
             mutations.extend(index);
             mutations.extend(self.vault.member_row(grant));
@@ -124,7 +127,12 @@ impl Store {
             mutations.extend(self.leavings(place.bucket, old.as_ref())?);
             match self.send(preconditions, mutations, vec![entry]).await? {
                 Sent::Done => return Ok(()),
-                Sent::Conflict(0) => return Err(StoreError::NoSuchBucket),
+                // The bucket is gone, or its key was renewed while the bytes came in.
+                Sent::Conflict(0) => {
+                    let again = self.vault.stand_again(grant, &row.record).await?;
+                    stands = again.bucket;
+                    value = row.encode_with(&again.record).into();
+                }
                 Sent::Conflict(1) => {}
                 // The upload changed meanwhile: a part arrived, or somebody else completed or aborted it; or the
                 // subject is being erased.

@@ -47,7 +47,7 @@ impl Store {
                 let named = (SUBJECT.to_owned(), subject.as_str().to_owned());
                 metadata.user.push(named);
                 metadata.user.sort_unstable();
-                self.vault.as_source(grant, &read)
+                self.vault.as_source(grant, &read)?
             }
             _ => self.about(grant, &metadata).await?,
         };

@@ -54,11 +54,12 @@ impl Store {
 
     async fn delete(&self, grant: &DeleteGrant, wanted: &Conditions) -> Result<(), StoreError> {
         let key = object::key(grant.bucket(), grant.name_hash());
+        let mut stands = grant.bucket_stands();
         for _ in 0..RACES_MAX {
             let old = self.engine.get(&key).await?;
             self.check_delete(grant, wanted, old.as_ref()).await?;
             let Settled { entry, index } = self.vault.settle_delete(grant, old.is_some())?;
-            let preconditions = vec![grant.bucket_stands(), unchanged(&key, old.as_ref())];
+            let preconditions = vec![stands.clone(), unchanged(&key, old.as_ref())];
             let mut mutations: Vec<Mutation> = index.into_iter().collect();
             if old.is_some() {
                 mutations.push(Mutation::Delete { key: key.clone() });
@@ -66,7 +67,7 @@ impl Store {
             mutations.extend(self.leavings(grant.bucket(), old.as_ref())?);
             match self.send(preconditions, mutations, vec![entry]).await? {
                 Sent::Done => return Ok(()),
-                Sent::Conflict(0) => return Err(StoreError::NoSuchBucket),
+                Sent::Conflict(0) => stands = self.vault.delete_stands_again(grant).await?,
                 Sent::Conflict(_) => {}
             }
         }

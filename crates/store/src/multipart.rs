@@ -7,7 +7,7 @@ use crate::api::{
     UploadAsked,
 };
 use crate::checksum::{composite, etag_text, full_object, multipart_etag};
-use crate::commit::{Sent, unchanged};
+use crate::commit::{RACES_MAX, Sent, unchanged};
 use crate::error::StoreError;
 use crate::open::{meta_context, open_meta, part_context};
 use crate::put::{check_metadata, write_facts};
@@ -67,7 +67,7 @@ impl Store {
             self.host.now(),
             Body::Inline(bytes::Bytes::new()),
         )?;
-        let row = UploadRow {
+        let mut row = UploadRow {
             begun: row.modified,
             name_hash: place.name,
             record: row.record,
@@ -81,21 +81,28 @@ impl Store {
             checksum: kind_to(asked.checksum),
             full_object: asked.full_object,
         };
-        let Settled { entry, .. } =
-            self.vault
-                .settle_step(&grant, "CreateMultipartUpload", 0, &[])?;
-        let mut mutations = vec![Mutation::Put {
-            key: upload::key(place.bucket, version),
-            value: row.encode().into(),
-        }];
-        mutations.extend(self.vault.member_row(&grant));
-        let mut preconditions = vec![grant.bucket_stands()];
-        preconditions.extend(grant.group_stands());
-        match self.send(preconditions, mutations, vec![entry]).await? {
-            Sent::Done => Ok(version),
-            Sent::Conflict(0) => Err(StoreError::NoSuchBucket),
-            Sent::Conflict(_) => Err(StoreError::ConditionalConflict),
+        let mut stands = grant.bucket_stands();
+        for _ in 0..RACES_MAX {
+            let Settled { entry, .. } =
+                self.vault
+                    .settle_step(&grant, "CreateMultipartUpload", 0, &[])?;
+            let mut mutations = vec![Mutation::Put {
+                key: upload::key(place.bucket, version),
+                value: row.encode().into(),
+            }];
+            mutations.extend(self.vault.member_row(&grant));
+            let mut preconditions = vec![stands];
+            preconditions.extend(grant.group_stands());
+            match self.send(preconditions, mutations, vec![entry]).await? {
+                Sent::Done => return Ok(version),
+                Sent::Conflict(0) => {
+                    let again = self.vault.stand_again(&grant, &row.record).await?;
+                    (stands, row.record) = (again.bucket, again.record);
+                }
+                Sent::Conflict(_) => return Err(StoreError::ConditionalConflict),
+            }
         }
+        Err(StoreError::ConditionalConflict)
     }
 
     /// UploadPart.
@@ -218,6 +225,7 @@ impl Store {
             segment,
         };
         let key = part::key(grant.upload(), number);
+        let mut stands = write.bucket_stands();
         loop {
             let old = self.engine.get(&key).await?;
             let Settled { entry, .. } =
@@ -226,7 +234,7 @@ impl Store {
             let preconditions = vec![
                 Precondition::Present(grant.row_key().to_vec()),
                 unchanged(&key, old.as_ref()),
-                write.bucket_stands(),
+                stands.clone(),
             ];
             let mut mutations = vec![Mutation::Put {
                 key: key.clone(),
@@ -250,7 +258,7 @@ impl Store {
                     });
                 }
                 Sent::Conflict(0) => return Err(StoreError::NoSuchUpload),
-                Sent::Conflict(2) => return Err(StoreError::NoSuchBucket),
+                Sent::Conflict(2) => stands = self.vault.part_stands_again(write).await?,
                 Sent::Conflict(_) => {}
             }
         }

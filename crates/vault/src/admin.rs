@@ -3,14 +3,14 @@
 use crate::Vault;
 use crate::error::VaultError;
 use crate::record::{access_key, tenant};
-use crate::secrets::{Secrets, Tenant, site_tenant, under_tenant};
+use crate::secrets::{Secrets, Tenant};
 use access_key::AccessKeyRow;
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::Kind;
-use seal::{LedgerKey, NameKey, TenantKey};
+use seal::{LedgerKey, MetaKey, NameKey, TenantKey};
 use tenant::TenantRow;
 use words::limits::SCAN_ROWS_MAX;
-use words::{AccessKeyId, OpId, SiteId, TenantId, TenantName, UnixMillis};
+use words::{AccessKeyId, OpId, TenantId, TenantName, UnixMillis};
 use zeroize::Zeroizing;
 
 /// Most tenants of one cloud.
@@ -94,34 +94,23 @@ impl Vault {
         id: TenantId,
         name: TenantName,
     ) -> Result<TenantRow, VaultError> {
-        let key = TenantKey::from_bytes(self.host.random());
-        let (name_key, ledger_key) = (
-            NameKey::from_bytes(self.host.random()),
-            LedgerKey::from_bytes(self.host.random()),
-        );
-        let by_site = |site: SiteId| {
-            let site_key = secrets.site_keys[site.index()]
-                .as_ref()
-                .ok_or(VaultError::Sealed)?;
-            let context = site_tenant(site, secrets.site_key_version, id, 1);
-            Ok::<_, VaultError>(
-                *seal::wrap(site_key, &key, &context, self.host.random()).as_bytes(),
-            )
-        };
-        let own = under_tenant(id, 1, id.into());
-        Ok(TenantRow {
-            name,
-            created: self.host.now(),
+        let tenant = Tenant {
+            id,
             suspended: false,
-            key_version: 1,
-            key_by_site: [by_site(SiteId::A)?, by_site(SiteId::B)?],
-            name_key: *seal::wrap(&key, &name_key, &own, self.host.random()).as_bytes(),
-            ledger_key: *seal::wrap(&key, &ledger_key, &own, self.host.random()).as_bytes(),
-        })
+            row_version: 0,
+            keys: vec![(1, TenantKey::from_bytes(self.host.random()))],
+            name_key: NameKey::from_bytes(self.host.random()),
+            meta_key: MetaKey::from_bytes(self.host.random()),
+            ledger_key: LedgerKey::from_bytes(self.host.random()),
+        };
+        secrets
+            .site_keys
+            .tenant_row(&self.host, &tenant, name, self.host.now())
     }
 
     /// All tenants, by name.
     pub async fn tenant_list(&self) -> Result<Vec<TenantInfo>, VaultError> {
+        let secrets = self.secrets().ok();
         let mut found = Vec::new();
         let mut range = KeyRange::prefix(tenant::PREFIX);
         loop {
@@ -133,6 +122,10 @@ impl Vault {
             for (key, row) in page {
                 let id = tenant::tenant_in(&key)?;
                 let row = TenantRow::decode(&row.value)?;
+                if let Some(secrets) = &secrets {
+                    let checked = secrets.site_keys.check_tenant(id, &row);
+                    self.unless_altered(secrets, &key, checked).await?;
+                }
                 found.push(TenantInfo {
                     id,
                     name: row.name,

@@ -3,7 +3,7 @@
 use crate::Vault;
 use crate::entries::Who;
 use crate::error::VaultError;
-use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant, kek};
+use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
 use crate::secrets::{Bucket, Secrets};
 use authn::Caller;
 use ledger::{Fields, Kind};
@@ -137,7 +137,9 @@ impl Vault {
         let receipt = self
             .record(self.entry_for(&admitted.who.tenant, &fields))
             .await?;
-        let object_key = opener.open(bucket, &claimed, &receipt)?;
+        let object_key = self
+            .object_key(bucket, &claimed, opener.group(), &receipt)
+            .await?;
         let place = ObjectPlace {
             tenant: bucket.owner,
             bucket: bucket.id,
@@ -189,10 +191,14 @@ impl Vault {
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
         let admitted = self.admit(&secrets, caller, action, bucket).await?;
-        Ok(self.write_of(admitted, name))
+        self.write_of(admitted, name)
     }
 
-    fn write_of(&self, admitted: Admitted, name: &words::ObjectKey) -> WriteGrant {
+    fn write_of(
+        &self,
+        admitted: Admitted,
+        name: &words::ObjectKey,
+    ) -> Result<WriteGrant, VaultError> {
         let Admitted {
             permit,
             who,
@@ -206,22 +212,18 @@ impl Vault {
             name: seal::name_hash(&bucket.name_key, name.as_bytes()),
         };
         let object_key = ObjectKey::fresh(self.host.random());
-        let wrapped = seal::wrap(
-            &bucket.key,
-            &object_key,
-            &kek(&bucket).wrap_context(version),
-            self.host.random(),
-        );
-        WriteGrant {
+        let (kek, wrapped) = self.wrapped(&bucket, None, &object_key, version)?;
+        Ok(WriteGrant {
             who,
             permit,
             bucket,
             name: name.clone(),
             object_key,
             wrapped,
+            kek,
             place,
             group: None,
-        }
+        })
     }
 
     /// Grants a read of one object and a write of another to the same caller.
@@ -240,7 +242,7 @@ impl Vault {
         let admitted = self
             .admit(&secrets, caller, Action::PutObject, target.0)
             .await?;
-        let write = self.write_of(admitted, target.1);
+        let write = self.write_of(admitted, target.1)?;
         Ok((read.map_or(ReadOutcome::Absent, ReadOutcome::Found), write))
     }
 
@@ -318,14 +320,17 @@ impl Vault {
             who,
             bucket,
         } = admitted;
-        let object_key = opener.open(&bucket, &claimed, &receipt)?;
+        let object_key = self
+            .object_key(&bucket, &claimed, opener.group(), &receipt)
+            .await?;
         let place = ObjectPlace {
             tenant: bucket.owner,
             bucket: bucket.id,
             version: upload,
             name: name_hash,
         };
-        let wrapped = *claimed.wrapped();
+        // The object to be is wrapped under the newest key; the upload's row keeps the one it was begun with.
+        let (kek, wrapped) = self.wrapped(&bucket, opener.group(), &object_key, upload)?;
         let write = WriteGrant {
             who,
             permit,
@@ -333,6 +338,7 @@ impl Vault {
             name: name.clone(),
             object_key,
             wrapped,
+            kek,
             place,
             group: opener.into_group(),
         };
@@ -407,7 +413,8 @@ impl Vault {
         let opener = self.opener(&*self.secrets()?, &claimed).await?;
         let opener = opener.ok_or(VaultError::Erased)?;
         let receipt = self.record(self.entry_for(&who.tenant, &fields)).await?;
-        opener.open(bucket, &claimed, &receipt)
+        self.object_key(bucket, &claimed, opener.group(), &receipt)
+            .await
     }
 }
 

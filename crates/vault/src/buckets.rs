@@ -5,8 +5,9 @@ use crate::admit::Admitted;
 use crate::entries::Who;
 use crate::error::VaultError;
 use crate::grant::stands;
+use crate::open_rows::{bucket_row, check_bucket, tenant_stands};
 use crate::record::bucket::{self, BucketRow};
-use crate::secrets::{Bucket, Secrets, Tenant, under_bucket, under_tenant};
+use crate::secrets::{Bucket, Secrets, Tenant};
 use authn::Caller;
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::{Fields, Kind};
@@ -15,6 +16,9 @@ use seal::{BucketKey, IndexKey, NameKey};
 use std::sync::Arc;
 use words::limits::{BUCKETS_PER_TENANT_MAX, SCAN_ROWS_MAX};
 use words::{BucketId, BucketName, OpId, UnixMillis};
+
+/// How often a bucket is made anew because its tenant's key was renewed at the same moment.
+const MOVES_MAX: usize = 4;
 
 /// A bucket as its owner sees it.
 #[derive(Clone, Debug)]
@@ -31,7 +35,7 @@ fn name_context(id: BucketId) -> Vec<u8> {
     [b"bucket name\0".as_slice(), id.as_bytes()].concat()
 }
 
-fn name_of(tenant: &Tenant, row: &BucketRow) -> Result<BucketName, VaultError> {
+pub(crate) fn name_of(tenant: &Tenant, row: &BucketRow) -> Result<BucketName, VaultError> {
     let name = seal::open_value(&tenant.meta_key, &name_context(row.id), &row.sealed_name)?;
     let name = std::str::from_utf8(&name)
         .ok()
@@ -41,14 +45,17 @@ fn name_of(tenant: &Tenant, row: &BucketRow) -> Result<BucketName, VaultError> {
 
 impl Vault {
     /// Opens a bucket from its row alone.
-    pub(crate) fn open_bucket_row(
+    pub(crate) async fn open_bucket_row(
         &self,
+        secrets: &Secrets,
         tenant: &Tenant,
         row_key: Vec<u8>,
         row_version: u64,
         row: &BucketRow,
     ) -> Result<Bucket, VaultError> {
-        Secrets::open_bucket(tenant, &name_of(tenant, row)?, row_key, row_version, row)
+        let name = name_of(tenant, row)?;
+        self.open_bucket(secrets, tenant, &name, row_key, row_version, row)
+            .await
     }
 
     /// Decides about an act on the tenant itself, which is always its own.
@@ -84,13 +91,11 @@ impl Vault {
     /// Makes a bucket with keys of its own.
     pub async fn create_bucket(&self, caller: Caller, name: &BucketName) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
-        let (who, tenant) = self
+        let (who, mut tenant) = self
             .admit_tenant(&secrets, caller, Action::CreateBucket, name.as_str())
             .await?;
-        let row_key = bucket::key(
-            tenant.id,
-            &seal::name_hash(&tenant.name_key, name.as_str().as_bytes()),
-        );
+        let hash = seal::name_hash(&tenant.name_key, name.as_str().as_bytes());
+        let row_key = bucket::key(tenant.id, &hash);
         if self.engine.get(&row_key).await?.is_some() {
             return Err(self.bucket_exists(&who, name).await);
         }
@@ -99,25 +104,33 @@ impl Vault {
                 "the tenant has {BUCKETS_PER_TENANT_MAX} buckets, the most there may be"
             )));
         }
-        let row = self.new_bucket(&tenant, name);
-        let mut fields = self.fields_of(Kind::Write, &who, "CreateBucket");
-        fields.resource = Some(name.as_str().to_owned());
-        fields.bucket = Some(row.id);
-        fields.decision = Some("permit".into());
-        let commit = Commit {
-            op: OpId::from_bytes(self.host.random()),
-            preconditions: vec![Precondition::Absent(row_key.clone())],
-            mutations: vec![Mutation::Put {
-                key: row_key,
-                value: row.encode().into(),
-            }],
-            entries: vec![self.entry_for(&tenant, &fields)],
-        };
-        match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(()),
-            Outcome::Conflict { .. } => Err(self.bucket_exists(&who, name).await),
-            other => Err(VaultError::from_outcome(other)),
+        for _ in 0..MOVES_MAX {
+            let row = self.new_bucket(&tenant, row_key.clone(), name)?;
+            let mut fields = self.fields_of(Kind::Write, &who, "CreateBucket");
+            fields.resource = Some(name.as_str().to_owned());
+            fields.bucket = Some(row.id);
+            fields.decision = Some("permit".into());
+            let commit = Commit {
+                op: OpId::from_bytes(self.host.random()),
+                preconditions: vec![
+                    Precondition::Absent(row_key.clone()),
+                    tenant_stands(&tenant),
+                ],
+                mutations: vec![Mutation::Put {
+                    key: row_key.clone(),
+                    value: row.encode().into(),
+                }],
+                entries: vec![self.entry_for(&tenant, &fields)],
+            };
+            match self.engine.commit(commit).await {
+                Outcome::Committed(_) => return Ok(()),
+                Outcome::Conflict { which: 0 } => return Err(self.bucket_exists(&who, name).await),
+                // The tenant's key was renewed meanwhile.
+                Outcome::Conflict { .. } => tenant = self.tenant_again(&secrets, tenant.id).await?,
+                other => return Err(VaultError::from_outcome(other)),
+            }
         }
+        Err(VaultError::Conflict)
     }
 
     async fn bucket_exists(&self, who: &Who, name: &BucketName) -> VaultError {
@@ -129,43 +142,39 @@ impl Vault {
         VaultError::Exists(format!("a bucket named {}", name.as_str()))
     }
 
-    fn new_bucket(&self, tenant: &Tenant, name: &BucketName) -> BucketRow {
+    fn new_bucket(
+        &self,
+        tenant: &Tenant,
+        row_key: Vec<u8>,
+        name: &BucketName,
+    ) -> Result<BucketRow, VaultError> {
         let id = BucketId::from_bytes(self.host.random());
-        let key = BucketKey::from_bytes(self.host.random());
-        let (name_key, index_key) = (
-            NameKey::from_bytes(self.host.random()),
-            IndexKey::from_bytes(self.host.random()),
-        );
-        let own = under_bucket(id, 1, id.into());
+        let bucket = Bucket {
+            id,
+            owner: tenant.id,
+            name: name.clone(),
+            created: self.host.now(),
+            policy: self.config.site_policy,
+            row_key,
+            row_version: 0,
+            keys: vec![(1, BucketKey::from_bytes(self.host.random()))],
+            name_key: NameKey::from_bytes(self.host.random()),
+            index_key: IndexKey::from_bytes(self.host.random()),
+        };
         let sealed_name = seal::seal_value(
             &tenant.meta_key,
             &name_context(id),
             self.host.random(),
             name.as_str().as_bytes(),
         );
-        BucketRow {
-            id,
-            created: self.host.now(),
-            policy: self.config.site_policy,
-            key_version: 1,
-            key: *seal::wrap(
-                &tenant.key,
-                &key,
-                &under_tenant(tenant.id, tenant.key_version, id.into()),
-                self.host.random(),
-            )
-            .as_bytes(),
-            name_key: *seal::wrap(&key, &name_key, &own, self.host.random()).as_bytes(),
-            index_key: *seal::wrap(&key, &index_key, &own, self.host.random()).as_bytes(),
-            sealed_name,
-        }
+        bucket_row(&self.host, tenant, &bucket, sealed_name)
     }
 
     async fn count_buckets(&self, tenant: &Tenant) -> Result<usize, VaultError> {
         Ok(self.bucket_rows(tenant).await?.len())
     }
 
-    async fn bucket_rows(&self, tenant: &Tenant) -> Result<Vec<BucketRow>, VaultError> {
+    async fn bucket_rows(&self, tenant: &Tenant) -> Result<Vec<(Vec<u8>, BucketRow)>, VaultError> {
         let mut rows = Vec::new();
         let mut range = KeyRange::prefix(&bucket::prefix(tenant.id));
         loop {
@@ -175,8 +184,8 @@ impl Vault {
                 .await?;
             let more = page.len() == SCAN_ROWS_MAX;
             for (key, row) in page {
-                rows.push(BucketRow::decode(&row.value)?);
                 range = range.after(&key);
+                rows.push((key, BucketRow::decode(&row.value)?));
             }
             if !more {
                 return Ok(rows);
@@ -191,7 +200,9 @@ impl Vault {
             .admit_tenant(&secrets, caller, Action::ListBuckets, "")
             .await?;
         let mut found = Vec::new();
-        for row in self.bucket_rows(&tenant).await? {
+        for (key, row) in self.bucket_rows(&tenant).await? {
+            let checked = check_bucket(&tenant, &key, &row);
+            self.unless_altered(&secrets, &key, checked).await?;
             let name = name_of(&tenant, &row)?;
             found.push(BucketFacts {
                 id: row.id,

@@ -69,6 +69,24 @@ pub enum VaultError {
     /// A stored record is damaged or of another format.
     #[error("a stored record could not be read: {0}")]
     Record(#[from] WireError),
+    /// A row is not as it was signed.
+    #[error(
+        "the row of {0} was altered in the catalog: its MAC does not match; nothing of it is used; compare the          sites with `clarence scrub`, or bring the row back from a copy of the catalog"
+    )]
+    RowAltered(String),
+    /// A key is wrapped under a version that is not at hand.
+    #[error(
+        "{what} is wrapped under version {version} of the key above it, which is not at hand; nothing was opened;          an older copy of the row that holds that key may be missing"
+    )]
+    KeyVersion {
+        /// What is wrapped.
+        what: &'static str,
+        /// The version it names.
+        version: u32,
+    },
+    /// A key cannot be renewed now.
+    #[error("{0}")]
+    Rotation(String),
     /// A wrapped key did not open.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),

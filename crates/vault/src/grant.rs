@@ -85,6 +85,7 @@ pub struct WriteGrant {
     pub(crate) name: words::ObjectKey,
     pub(crate) object_key: ObjectKey,
     pub(crate) wrapped: Wrapped,
+    pub(crate) kek: Kek,
     pub(crate) place: ObjectPlace,
     pub(crate) group: Option<Arc<Group>>,
 }
@@ -102,11 +103,8 @@ impl WriteGrant {
     }
     /// The key it is wrapped under.
     #[must_use]
-    pub fn kek(&self) -> Kek {
-        Kek {
-            id: self.group_id().unwrap_or(self.bucket.id.into()),
-            ..kek(&self.bucket)
-        }
+    pub const fn kek(&self) -> Kek {
+        self.kek
     }
     /// Where the new version belongs.
     #[must_use]
@@ -190,13 +188,6 @@ impl DeleteGrant {
     #[must_use]
     pub fn bucket_stands(&self) -> Precondition {
         stands(&self.bucket)
-    }
-}
-
-pub fn kek(bucket: &Bucket) -> Kek {
-    Kek {
-        id: bucket.id.into(),
-        version: bucket.key_version,
     }
 }
 

@@ -69,13 +69,13 @@ impl Vault {
         let mut counts = KeyCounts::default();
         self.each_row(tenant::PREFIX, |value| {
             let row = TenantRow::decode(value)?;
-            counts.tenants.add(row.key_version, row.created);
+            counts.tenants.add(row.newest.version, row.created);
             Ok(())
         })
         .await?;
         self.each_row(BUCKETS, |value| {
             let row = BucketRow::decode(value)?;
-            counts.buckets.add(row.key_version, row.created);
+            counts.buckets.add(row.newest.version, row.created);
             Ok(())
         })
         .await?;

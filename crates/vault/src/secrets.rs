@@ -5,13 +5,12 @@ use crate::error::VaultError;
 use crate::record::bucket::BucketRow;
 use crate::record::tenant::TenantRow;
 use crate::record::{access_key, bucket, tenant};
+use crate::rotate::Rotations;
+use crate::site_keys::SiteKeys;
 use crate::{SitePolicy, Vault};
 use authn::{Credential, SecretKey, SigningKey};
 use quick_cache::sync::Cache;
-use seal::{
-    BucketKey, Derives, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, SiteKey, TenantKey,
-    WrapContext, Wrapped,
-};
+use seal::{BucketKey, IndexKey, KeyId, LedgerKey, MetaKey, NameKey, TenantKey, WrapContext};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use words::{AccessKeyId, BucketId, BucketName, SiteId, TenantId, UnixMillis};
@@ -23,8 +22,9 @@ const BUCKETS_CACHED: usize = 10_000;
 pub struct Tenant {
     pub id: TenantId,
     pub suspended: bool,
-    pub key_version: u32,
-    pub key: TenantKey,
+    pub row_version: u64,
+    /// The tenant's key in its versions, newest first; never empty.
+    pub keys: Vec<(u32, TenantKey)>,
     pub name_key: NameKey,
     pub meta_key: MetaKey,
     pub ledger_key: LedgerKey,
@@ -39,8 +39,8 @@ pub struct Bucket {
     pub policy: SitePolicy,
     pub row_key: Vec<u8>,
     pub row_version: u64,
-    pub key_version: u32,
-    pub key: BucketKey,
+    /// The bucket's key in its versions, newest first; never empty.
+    pub keys: Vec<(u32, BucketKey)>,
     pub name_key: NameKey,
     pub index_key: IndexKey,
 }
@@ -54,8 +54,7 @@ pub struct Known {
 
 /// Everything that is open.
 pub struct Secrets {
-    pub site_keys: [Option<SiteKey>; 2],
-    pub site_key_version: u32,
+    pub site_keys: SiteKeys,
     pub log_keys: ledger::LogKeys,
     pub cloud_ledger_key: LedgerKey,
     pub tenants: RwLock<BTreeMap<TenantId, Arc<Tenant>>>,
@@ -64,18 +63,17 @@ pub struct Secrets {
     /// Buckets whose index changed since it was last looked after.
     pub changed: Mutex<BTreeMap<BucketId, Arc<Bucket>>>,
     pub shred: crate::shred::Shred,
+    pub rotations: Rotations,
 }
 
 impl Secrets {
     pub fn new(
-        site_keys: [Option<SiteKey>; 2],
-        site_key_version: u32,
+        site_keys: SiteKeys,
         log_keys: ledger::LogKeys,
         cloud_ledger_key: LedgerKey,
     ) -> Self {
         Self {
             site_keys,
-            site_key_version,
             log_keys,
             cloud_ledger_key,
             tenants: RwLock::new(BTreeMap::new()),
@@ -83,65 +81,8 @@ impl Secrets {
             buckets: Cache::new(BUCKETS_CACHED),
             changed: Mutex::new(BTreeMap::new()),
             shred: crate::shred::Shred::default(),
+            rotations: Rotations::default(),
         }
-    }
-
-    /// Any site key that is at hand, with its site: both open the same tenants.
-    pub fn site_key(&self) -> Result<(SiteId, &SiteKey), VaultError> {
-        SiteId::BOTH
-            .into_iter()
-            .find_map(|site| self.site_keys[site.index()].as_ref().map(|key| (site, key)))
-            .ok_or(VaultError::Sealed)
-    }
-
-    fn open_tenant(&self, id: TenantId, row: TenantRow) -> Result<Tenant, VaultError> {
-        let (site, site_key) = self.site_key()?;
-        let context = site_tenant(site, self.site_key_version, id, row.key_version);
-        let key: TenantKey = seal::unwrap(
-            site_key,
-            &Wrapped::from_bytes(row.key_by_site[site.index()]),
-            &context,
-        )?;
-        let own = under_tenant(id, row.key_version, id.into());
-        let name_key = seal::unwrap(&key, &Wrapped::from_bytes(row.name_key), &own)?;
-        let ledger_key = seal::unwrap(&key, &Wrapped::from_bytes(row.ledger_key), &own)?;
-        let meta_key = key.derive();
-        Ok(Tenant {
-            id,
-            suspended: row.suspended,
-            key_version: row.key_version,
-            key,
-            name_key,
-            meta_key,
-            ledger_key,
-        })
-    }
-
-    pub fn open_bucket(
-        tenant: &Tenant,
-        name: &BucketName,
-        row_key: Vec<u8>,
-        row_version: u64,
-        row: &BucketRow,
-    ) -> Result<Bucket, VaultError> {
-        let context = under_tenant(tenant.id, tenant.key_version, row.id.into());
-        let key: BucketKey = seal::unwrap(&tenant.key, &Wrapped::from_bytes(row.key), &context)?;
-        let own = under_bucket(row.id, row.key_version, row.id.into());
-        let name_key = seal::unwrap(&key, &Wrapped::from_bytes(row.name_key), &own)?;
-        let index_key = seal::unwrap(&key, &Wrapped::from_bytes(row.index_key), &own)?;
-        Ok(Bucket {
-            id: row.id,
-            owner: tenant.id,
-            name: name.clone(),
-            created: row.created,
-            policy: row.policy,
-            row_key,
-            row_version,
-            key_version: row.key_version,
-            key,
-            name_key,
-            index_key,
-        })
     }
 }
 
@@ -161,12 +102,17 @@ pub const fn site_tenant(
 }
 
 /// The context of a key under a tenant's.
-pub const fn under_tenant(tenant: TenantId, version: u32, child: KeyId) -> WrapContext {
+pub const fn under_tenant(
+    tenant: TenantId,
+    version: u32,
+    child: KeyId,
+    child_version: u32,
+) -> WrapContext {
     WrapContext {
         parent: KeyId::from_bytes(*tenant.as_bytes()),
         parent_version: version,
         child,
-        child_version: 1,
+        child_version,
     }
 }
 
@@ -195,10 +141,24 @@ impl Vault {
         {
             return Ok(tenant);
         }
+        self.tenant_again(secrets, id).await
+    }
+
+    /// The tenant as its row says now, whatever was known of it before.
+    pub(crate) async fn tenant_again(
+        &self,
+        secrets: &Secrets,
+        id: TenantId,
+    ) -> Result<Arc<Tenant>, VaultError> {
         let row = self.engine.get(&tenant::key(id)).await?;
         let row = row.ok_or_else(|| VaultError::NoSuchTenant(id.to_string()))?;
         self.check_place(id).await?;
-        let tenant = Arc::new(secrets.open_tenant(id, TenantRow::decode(&row.value)?)?);
+        let decoded = TenantRow::decode(&row.value)?;
+        let opened = secrets.site_keys.open_tenant(id, row.version, &decoded);
+        let tenant = Arc::new(
+            self.unless_altered(secrets, &tenant::key(id), opened)
+                .await?,
+        );
         if let Ok(mut all) = secrets.tenants.write() {
             all.insert(id, Arc::clone(&tenant));
         }
@@ -259,13 +219,11 @@ impl Vault {
         let Some(row) = self.engine.get(&row_key).await? else {
             return Ok(None);
         };
-        let bucket = Arc::new(Secrets::open_bucket(
-            &tenant,
-            name,
-            row_key,
-            row.version,
-            &BucketRow::decode(&row.value)?,
-        )?);
+        let (version, row) = (row.version, BucketRow::decode(&row.value)?);
+        let bucket = self
+            .open_bucket(secrets, &tenant, name, row_key, version, &row)
+            .await
+            .map(Arc::new)?;
         secrets.buckets.insert(cached, Arc::clone(&bucket));
         Ok(Some(bucket))
     }

@@ -5,6 +5,7 @@ use crate::error::VaultError;
 use crate::found::{ledger_key_row, log_keys_context, log_keys_row, root_site, site_ledger};
 use crate::record::site_header::SiteHeader;
 use crate::secrets::Secrets;
+use crate::site_keys::{SiteKeyVersion, SiteKeys};
 use charter::RootSecret;
 use ledger::{Kind, LogKeys};
 use seal::{Derives, MetaKey, RootKey, SiteKey, Wrapped};
@@ -100,6 +101,10 @@ impl Vault {
             break;
         }
         let (log_keys, ledger_key) = loaded.ok_or_else(missing)?;
-        Ok(Secrets::new(site_keys, version, log_keys, ledger_key))
+        let site_keys = SiteKeys::new(vec![SiteKeyVersion {
+            version,
+            by_site: site_keys,
+        }]);
+        Ok(Secrets::new(site_keys, log_keys, ledger_key))
     }
 }

@@ -69,12 +69,10 @@ impl Vault {
                     Err(VaultError::Abroad(_)) => continue,
                     tenant => tenant?,
                 };
-                let opened = self.open_bucket_row(
-                    &tenant,
-                    key,
-                    row.version,
-                    &BucketRow::decode(&row.value)?,
-                )?;
+                let (version, row) = (row.version, BucketRow::decode(&row.value)?);
+                let opened = self
+                    .open_bucket_row(&secrets, &tenant, key, version, &row)
+                    .await?;
                 Self::changed(&secrets, &Arc::new(opened));
             }
         }

@@ -76,6 +76,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("s3s", &["gate"]),
     ("vsss-rs", &["charter"]),
     ("cryptoki", &["hsm"]),
+    ("ml-kem", &["charter"]),
+    ("shake", &["charter"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
     ("tokio-rustls", &["gate", "embassy", "clarence"]),

@@ -3,7 +3,7 @@
 //! There is exactly one spelling of each share file; a checksum over all of it tells damage from error, and
 //! the digests in it tell a wrong share from a right one. The format is drawn in `docs/format/charter.md`.
 
-mod text;
+pub(super) mod text;
 
 use super::custody::{CeremonyId, Custody};
 use crate::shamir::{SECRET_BYTES, Value};
@@ -53,6 +53,16 @@ pub enum ShareError {
     WrongValue {
         /// The party that holds it.
         party: PartyName,
+    },
+    /// The part in it is not the one that its officer was given.
+    #[error(
+        "the part of {officer} of the share of {party} is wrong: it is not the one that {officer} was given; ask {officer} for its other copy"
+    )]
+    WrongPart {
+        /// The party whose share was split.
+        party: PartyName,
+        /// The officer that holds the part.
+        officer: PartyName,
     },
 }
 

@@ -48,7 +48,9 @@ fn a_flip_of_any_bit_is_refused_by_a_fitting_name() {
                 ShareError::NotAShareFile | ShareError::NewerFormat { .. } => at <= first,
                 // The last line, or the line end before it, is not there any more.
                 ShareError::CutShort => at >= last - 1,
-                ShareError::Malformed { .. } | ShareError::WrongValue { .. } => false,
+                ShareError::Malformed { .. }
+                | ShareError::WrongValue { .. }
+                | ShareError::WrongPart { .. } => false,
             };
             assert!(fits, "byte {at} bit {bit}: {error}");
         }

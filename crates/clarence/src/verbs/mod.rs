@@ -23,6 +23,7 @@ pub use shares::read_share;
 
 use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
 use crate::config::{Places, Settings};
+use crate::custody::args::Custody;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
 use serde_json::Value;
@@ -48,6 +49,7 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
                 waiting(crate::erasure::perform(&settings, asked, talk))
             }
         },
+        Verb::Custody(Custody::Share(asked)) => crate::custody::share(asked),
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
         Verb::Config(Config::Check) => configuration::check(&settings(everywhere)?),
@@ -80,6 +82,9 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Scrub => sites::scrub(settings, talk).await,
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,
         Verb::AcceptLoss(asked) => accept_loss::accept_loss(settings, &asked, talk).await,
+        Verb::Custody(Custody::Rotate(asked)) => {
+            crate::custody::rotate(settings, asked, talk).await
+        }
         Verb::Crypto(Crypto::Inventory) => crypto::inventory(settings, talk).await,
         Verb::Restart(asked) => restart::restart(settings, asked, talk).await,
         Verb::Stop => machine::stop(settings, talk).await,

@@ -20,7 +20,7 @@ pub async fn unseal(settings: &Settings, asked: &Unseal, talk: Talk) -> Outcome 
     let mut refused = Vec::new();
     let mut last = Value::Null;
     for path in &asked.shares {
-        let given = match read_share(path) {
+        let given = match crate::custody::read_any(path, &asked.identities) {
             Ok(share) => {
                 node::ask(
                     settings,
@@ -66,11 +66,18 @@ fn finish(answer: Value, refused: Vec<(&PathBuf, Failure)>) -> Outcome {
             .suggest(suggestion)
             .finding(json!({ "refused": list, "state": answer }), String::new()));
     }
-    let text = if sealed {
-        let lacks = match show::text(&answer, "lacks") {
-            condition if condition.is_empty() => String::new(),
-            condition => format!(" Those who gave them do not fulfil {condition} yet."),
-        };
+    let officers = show::number(&answer, "officers_needed");
+    let lacks = match show::text(&answer, "lacks") {
+        condition if condition.is_empty() => String::new(),
+        condition => format!(" Those who gave them do not fulfil {condition} yet."),
+    };
+    let text = if sealed && officers > 0 {
+        format!(
+            "{} of {officers} officers of {} have given their part; {given} of {needed} shares are given; the node is still sealed.",
+            show::number(&answer, "officers_given"),
+            show::text(&answer, "party"),
+        )
+    } else if sealed {
         format!("{given} of {needed} shares are given; the node is still sealed.{lacks}")
     } else {
         "The node is open.".to_owned()

@@ -31,6 +31,23 @@ fn get(endpoint: &str, path: &str) -> String {
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
+/// A new key is in use at once, and what is under the old one follows without being asked.
+fn keys_are_renewed(cloud: &Cloud) {
+    let begun = cloud.json(&["rotate", "tenant", "tax-office"]).data();
+    assert_eq!(begun["version"], 2);
+    let nowhere = ["rotate", "bucket", "nowhere", "--tenant", "tax-office"];
+    assert_eq!(cloud.json(&nowhere).code, 5);
+    for _ in 0..100 {
+        let status = cloud.json(&["rotate", "status"]).data();
+        if status["rotations"].as_array().unwrap().is_empty() {
+            assert!(cloud.plain(&["rotate", "status"]).stdout.contains("No key"));
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("the rotation does not end");
+}
+
 const UP: [&str; 3] = ["up", "--s3", "127.0.0.1:0"];
 
 #[test]
@@ -69,6 +86,7 @@ fn up_serves_survives_a_kill_and_keeps_its_credential() {
         .data();
     let tenants = cloud.json(&["tenant", "list"]).data();
     assert_eq!(tenants["tenants"].as_array().unwrap().len(), 2);
+    keys_are_renewed(&cloud);
     let tail = cloud.json(&["ledger", "tail", "-n", "50"]).data();
     assert!(tail["entries"].to_string().contains("TenantAdd"), "{tail}");
     assert!(cloud.plain(&["ledger", "tail"]).stdout.contains("INDEX"));

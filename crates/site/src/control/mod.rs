@@ -6,5 +6,5 @@ mod protocol;
 mod server;
 
 pub use client::{CallError, call};
-pub use protocol::{Line, Request};
+pub use protocol::{Line, Request, RotateWhat};
 pub(crate) use server::{Failure, Progress, serve};

@@ -81,6 +81,14 @@ pub enum Request {
         /// What was done with it, and why.
         report: String,
     },
+    /// Renews the key of a bucket, of a tenant, or of the sites; what lies under the old one follows in the
+    /// background.
+    Rotate {
+        /// Whose key.
+        what: RotateWhat,
+    },
+    /// The rotations under way.
+    RotateStatus,
     /// Every key, algorithm, age and strength. Needs no key.
     CryptoInventory,
     /// Lets the node restart without officers, on an approved order.
@@ -100,6 +108,24 @@ pub enum Request {
     RestartStatus,
     /// Ends the node cleanly.
     Stop,
+}
+
+/// Whose key is renewed.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RotateWhat {
+    /// A bucket's.
+    Bucket {
+        /// The tenant that owns it.
+        tenant: String,
+        /// Its name.
+        bucket: String,
+    },
+    /// A tenant's.
+    Tenant {
+        /// Its name.
+        tenant: String,
+    },
 }
 
 /// One line of an answer.

@@ -44,6 +44,7 @@ impl From<vault::VaultError> for Failure {
             | V::NoSuchErasure(_) => "not-found",
             V::Statement(_) => "denied",
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
+            V::Rotation(_) => "conflict",
             V::Limit(_) => "usage",
             V::NeedsQuorum(_) => "needs-quorum",
             V::Abroad(_) => "abroad",

@@ -61,8 +61,14 @@ impl ObjectRow {
     /// The row's value.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_with(&self.record)
+    }
+
+    /// The row's value with another object record, such as the same under a renewed key.
+    #[must_use]
+    pub fn encode_with(&self, record: &[u8; RECORD_BYTES]) -> Vec<u8> {
         let writer = Writer::versioned(VERSION)
-            .raw(&self.record)
+            .raw(record)
             .u64(self.modified.0)
             .bytes(&self.sealed_meta);
         match &self.body {

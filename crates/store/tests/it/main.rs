@@ -11,5 +11,6 @@ mod multipart;
 mod races;
 mod recorded;
 mod rig;
+mod rotation;
 mod shred;
 mod unknown;

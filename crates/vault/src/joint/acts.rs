@@ -20,7 +20,7 @@ use std::sync::Arc;
 use words::{AccessKeyId, SiteId, TenantId, TenantName, UnixMillis};
 
 /// The verbs that a node carries out.
-pub const CARRIED_OUT: [&str; 11] = [
+pub const CARRIED_OUT: [&str; 13] = [
     "seal",
     "key-suspend",
     "tenant-suspend",
@@ -32,6 +32,8 @@ pub const CARRIED_OUT: [&str; 11] = [
     "break-glass-read",
     "subject-erase",
     "re-key-root",
+    "re-key-bucket",
+    "re-key-tenant",
 ];
 
 /// One act, ready to be committed.
@@ -105,8 +107,8 @@ impl Vault {
             "seal" => self.seal_act(request),
             "key-suspend" => self.key_act(request, true).await,
             "key-resume" => self.key_act(request, false).await,
-            "tenant-suspend" => self.tenant_act(request, true).await,
-            "tenant-resume" => self.tenant_act(request, false).await,
+            "tenant-suspend" => self.tenant_act(secrets, request, true).await,
+            "tenant-resume" => self.tenant_act(secrets, request, false).await,
             "tenant-add" => self.tenant_add_act(secrets, bench, request).await,
             "key-add" => self.key_add_act(secrets, request).await,
             "amend-charter" => self.amend_act(bench, request, paper),
@@ -160,22 +162,30 @@ impl Vault {
         })
     }
 
-    pub(super) async fn tenant_named(&self, name: &str) -> Result<TenantInfo, JointError> {
+    pub(super) async fn tenant_called(&self, name: &str) -> Result<TenantInfo, JointError> {
         let found =
             (self.tenant_list().await?.into_iter()).find(|tenant| tenant.name.to_string() == name);
         found.ok_or_else(|| VaultError::NoSuchTenant(name.to_owned()).into())
     }
 
-    async fn tenant_act(&self, request: &Request, suspended: bool) -> Result<Act, JointError> {
+    async fn tenant_act(
+        &self,
+        secrets: &Secrets,
+        request: &Request,
+        suspended: bool,
+    ) -> Result<Act, JointError> {
         let name = needed(request, "tenant")?;
-        let info = self.tenant_named(name).await?;
+        let info = self.tenant_called(name).await?;
         let key = tenant::key(info.id);
         let row = self.engine.get(&key).await?;
         let row = row.ok_or_else(|| VaultError::NoSuchTenant(name.to_owned()))?;
-        let changed = TenantRow {
-            suspended,
-            ..TenantRow::decode(&row.value)?
-        };
+        let old = TenantRow::decode(&row.value)?;
+        let opened = secrets.site_keys.open_tenant(info.id, row.version, &old);
+        let mut tenant = self.unless_altered(secrets, &key, opened).await?;
+        tenant.suspended = suspended;
+        let changed = secrets
+            .site_keys
+            .tenant_row(&self.host, &tenant, old.name, old.created)?;
         let operation = if suspended {
             "TenantSuspend"
         } else {
@@ -252,7 +262,7 @@ impl Vault {
     }
 
     async fn key_add_act(&self, secrets: &Secrets, request: &Request) -> Result<Act, JointError> {
-        let info = self.tenant_named(needed(request, "tenant")?).await?;
+        let info = self.tenant_called(needed(request, "tenant")?).await?;
         let expires = match request.parameter("expires") {
             None => None,
             Some(text) => {

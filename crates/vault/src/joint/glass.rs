@@ -66,7 +66,7 @@ impl Vault {
         bench: &Bench,
         request: &Request,
     ) -> Result<Act, JointError> {
-        let info = self.tenant_named(needed(request, "tenant")?).await?;
+        let info = self.tenant_called(needed(request, "tenant")?).await?;
         let tenant = self.tenant(secrets, info.id).await?;
         let asked = needed(request, "bucket")?;
         let name = BucketName::parse(asked).map_err(|e| JointError::act("usage", e.to_string()))?;

@@ -12,7 +12,12 @@ use words::OpId;
 use words::limits::DOCKET_REQUESTS_MAX;
 
 /// The verbs whose acts have many steps.
-pub const ORDERED: [&str; 2] = ["subject-erase", "re-key-root"];
+pub const ORDERED: [&str; 4] = [
+    "subject-erase",
+    "re-key-root",
+    "re-key-bucket",
+    "re-key-tenant",
+];
 
 /// An order that is not done yet.
 #[derive(Debug, Clone)]
@@ -52,6 +57,11 @@ impl Vault {
                 let tenant = needed(request, "tenant")?;
                 // The subject is a person's: the entry of the erasure itself holds a commitment to it.
                 ("SubjectErase", tenant.to_owned())
+            }
+            "re-key-tenant" => ("ReKeyTenant", needed(request, "tenant")?.to_owned()),
+            "re-key-bucket" => {
+                let (tenant, bucket) = (needed(request, "tenant")?, needed(request, "bucket")?);
+                ("ReKeyBucket", format!("{tenant}/{bucket}"))
             }
             _ => ("ReKeyRoot", "the root".to_owned()),
         };

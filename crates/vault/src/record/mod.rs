@@ -4,14 +4,51 @@
 pub mod access_key;
 pub mod bucket;
 pub mod joint;
+pub mod rotation;
 pub mod shred;
 pub mod site_header;
 pub mod tenant;
 
-use words::wire::WireError;
+use words::wire::{Reader, WireError};
 
 /// Length of a wrapped key.
 pub const WRAPPED_BYTES: usize = 104;
+
+/// Length of a row's MAC.
+pub const MAC_BYTES: usize = 32;
+/// Most versions that a key has at one time.
+pub const KEY_VERSIONS_MAX: usize = 8;
+/// In the context of a wrap that lies in a row under a MAC, added to the version of the wrapped key: such a
+/// wrap opens in no row without a MAC, so a row cannot be turned back into one of the first format.
+pub const SIGNED_ROW: u32 = 1 << 31;
+
+/// Reads the version of a key: 1 or more, and below the bit that marks rows under a MAC.
+fn key_version(reader: &mut Reader<'_>) -> Result<u32, WireError> {
+    match reader.u32()? {
+        version if (1..SIGNED_ROW).contains(&version) => Ok(version),
+        _ => Err(WireError::Field("key version")),
+    }
+}
+
+/// Reads how many versions of a key follow.
+fn key_count(reader: &mut Reader<'_>) -> Result<usize, WireError> {
+    match usize::from(reader.u8()?) {
+        count if (1..=KEY_VERSIONS_MAX).contains(&count) => Ok(count),
+        _ => Err(WireError::Field("number of key versions")),
+    }
+}
+
+/// Versions stand newest first, so that one row has one spelling.
+fn newest_first(versions: impl Iterator<Item = u32>) -> Result<(), WireError> {
+    let mut last = SIGNED_ROW;
+    for version in versions {
+        if version >= last {
+            return Err(WireError::Field("order of key versions"));
+        }
+        last = version;
+    }
+    Ok(())
+}
 
 /// Reads a yes or a no: 1 or 0 and nothing else, so that one row has one spelling.
 fn flag(byte: u8, field: &'static str) -> Result<bool, WireError> {

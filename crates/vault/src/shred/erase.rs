@@ -286,7 +286,9 @@ impl Vault {
         let mut found = BTreeMap::new();
         for (key, row) in self.all_rows(&bucket::prefix(tenant.id)).await? {
             let decoded = BucketRow::decode(&row.value)?;
-            let bucket = self.open_bucket_row(&tenant, key, row.version, &decoded)?;
+            let bucket = self
+                .open_bucket_row(&secrets, &tenant, key, row.version, &decoded)
+                .await?;
             found.insert(bucket.id, Arc::new(bucket));
         }
         Ok(found)

@@ -5,43 +5,23 @@ use crate::Vault;
 use crate::error::VaultError;
 use crate::grant::{ReadGrant, WriteGrant};
 use crate::record::shred::member::{self, MemberRow};
-use crate::secrets::{Bucket, Secrets};
+use crate::secrets::Secrets;
 use catalog::{Mutation, Precondition};
-use seal::{BucketKey, ClaimedRecord, Derives, Kek, KeyId, MetaKey, ObjectKey, UnwrapError};
+use seal::{ClaimedRecord, Derives, KeyId, MetaKey};
 use std::sync::Arc;
 use words::{BucketId, Subject};
 
-/// What opens an object's key: the bucket's key, or the bucket's and the group's together.
+/// The group whose key opens an object together with the bucket's, if it belongs to one.
 pub(crate) struct Opener(Option<Arc<Group>>);
 
 impl Opener {
-    /// Opens the key of an object of `bucket`.
-    pub fn open(
-        &self,
-        bucket: &Bucket,
-        claimed: &ClaimedRecord,
-        receipt: &ledger::Receipt,
-    ) -> Result<ObjectKey, VaultError> {
-        let (wrapped, context) = (claimed.wrapped(), claimed.wrap_context());
-        Ok(match &self.0 {
-            None => ObjectKey::open(wrapped, &bucket.key, &context, receipt)?,
-            Some(group) => {
-                let shred = group.key.within(bucket_key(bucket, claimed.kek().version)?);
-                ObjectKey::open(wrapped, &shred, &context, receipt)?
-            }
-        })
+    /// The group.
+    pub fn group(&self) -> Option<&Group> {
+        self.0.as_deref()
     }
-    /// The group, if the object belongs to one.
+    /// The group, kept.
     pub fn into_group(self) -> Option<Arc<Group>> {
         self.0
-    }
-}
-
-/// The version of a bucket's key that an object's record names.
-fn bucket_key(bucket: &Bucket, version: u32) -> Result<&BucketKey, VaultError> {
-    match version == bucket.key_version {
-        true => Ok(&bucket.key),
-        false => Err(UnwrapError::Elsewhere.into()),
     }
 }
 
@@ -73,33 +53,33 @@ impl Vault {
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
         let group = self.group_of(&secrets, &grant.who.tenant, subject).await?;
-        Ok(self.into_group(grant, group))
+        self.into_group(grant, group)
     }
 
     /// The same for a copy that names no subject itself: it stays in the group of what it was made from, so
     /// that a copy does not outlive an erasure.
-    #[must_use]
-    pub fn as_source(&self, grant: WriteGrant, source: &ReadGrant) -> WriteGrant {
+    pub fn as_source(
+        &self,
+        grant: WriteGrant,
+        source: &ReadGrant,
+    ) -> Result<WriteGrant, VaultError> {
         match &source.group {
             // A group never reaches beyond its tenant, and neither does a copy.
             Some(group) => self.into_group(grant, Arc::clone(group)),
-            None => grant,
+            None => Ok(grant),
         }
     }
 
-    fn into_group(&self, mut grant: WriteGrant, group: Arc<Group>) -> WriteGrant {
-        let kek = Kek {
-            id: group.id,
-            version: grant.bucket.key_version,
-        };
-        grant.wrapped = seal::wrap(
-            &group.key.within(&grant.bucket.key),
-            &grant.object_key,
-            &kek.wrap_context(grant.place.version),
-            self.host.random(),
-        );
+    fn into_group(
+        &self,
+        mut grant: WriteGrant,
+        group: Arc<Group>,
+    ) -> Result<WriteGrant, VaultError> {
+        let version = grant.place.version;
+        let wrapped = self.wrapped(&grant.bucket, Some(&group), &grant.object_key, version)?;
+        (grant.kek, grant.wrapped) = wrapped;
         grant.group = Some(group);
-        grant
+        Ok(grant)
     }
 
     /// The row that lists what is written among the group's members; `None` outside any group.

@@ -58,12 +58,12 @@ impl Vault {
             .checked_add(1)
             .ok_or_else(|| VaultError::Limit("the root cannot move any further".into()))?;
         let key = EraseKey::from_bytes(self.host.random());
+        let key_version = secrets.site_keys.newest()?.version;
         let mut wrapped = Vec::with_capacity(2);
         for site in SiteId::BOTH {
-            let site_key = secrets.site_keys[site.index()]
-                .as_ref()
-                .ok_or(VaultError::Sealed)?;
-            let context = root_site(header.cloud, version, site, secrets.site_key_version);
+            let site_key = secrets.site_keys.of(site, key_version)?;
+            let site_key = site_key.ok_or(VaultError::Sealed)?;
+            let context = root_site(header.cloud, version, site, key_version);
             wrapped.push(*seal::wrap(&root, site_key, &context, self.host.random()).as_bytes());
         }
         let [a, b] = wrapped.as_slice() else {
@@ -74,7 +74,7 @@ impl Vault {
             site,
             key,
             other_key,
-            key_version: secrets.site_key_version,
+            key_version,
             root: Some(under.clone()),
             ..header.clone()
         };
