@@ -43,6 +43,7 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
         digests: canonical.digests()?,
         method: request.method.to_owned(),
         raw_path: request.raw_path.to_owned(),
+        via: request.via,
     })
 }
 

@@ -27,6 +27,6 @@ pub use chunks::ChunkSignatures;
 pub use error::{Answer, AuthnError};
 pub use header::ALGORITHM as SIGNATURE_ALGORITHM;
 pub use key::{SecretKey, SigningKey};
-pub use request::{PayloadHash, Presented, RequestHead, present};
+pub use request::{PayloadHash, Presented, RequestHead, Via, present};
 pub use scope::DateStamp;
 pub use verify::{Caller, Credential, Verified, verify, verify_with};

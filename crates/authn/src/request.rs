@@ -5,8 +5,18 @@ use crate::error::{AuthnError, Place};
 use crate::scope::{DateStamp, Scope};
 use crate::time::SigningTime;
 use crate::{canonical, header, presigned};
+use std::net::IpAddr;
 use words::limits::CLOCK_SKEW_MS_MAX;
 use words::{AccessKeyId, UnixMillis, hex};
+
+/// How a request came here, as the door saw it. Nothing of it is taken from what the client says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Via {
+    /// The other end of the connection; `None` if the door does not know.
+    pub source: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+}
 
 /// The head of an HTTP request as it came over the wire.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +29,8 @@ pub struct RequestHead<'a> {
     pub raw_query: &'a str,
     /// All headers in the order they were sent, names in lower case, repeated ones repeated.
     pub headers: &'a [(String, String)],
+    /// How it came here.
+    pub via: Via,
 }
 
 impl RequestHead<'_> {
@@ -98,6 +110,7 @@ pub struct Presented {
     pub(crate) digests: [Option<[u8; 32]>; 2],
     pub(crate) method: String,
     pub(crate) raw_path: String,
+    pub(crate) via: Via,
 }
 
 impl std::fmt::Debug for Presented {

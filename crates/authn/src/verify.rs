@@ -4,7 +4,7 @@ use crate::canonical::string_to_sign;
 use crate::chunks::ChunkSignatures;
 use crate::error::AuthnError;
 use crate::key::{SecretKey, SigningKey};
-use crate::request::{PayloadHash, Presented};
+use crate::request::{PayloadHash, Presented, Via};
 use words::{AccessKeyId, TenantId, UnixMillis};
 
 /// What is on record about an access key, beside its secret.
@@ -16,6 +16,9 @@ pub struct Credential {
     pub suspended: bool,
     /// When it ends, if it ends.
     pub not_after: Option<UnixMillis>,
+    /// Digest of what its holder is and of the documents that narrow what it may; all zero for a key that
+    /// speaks for its whole tenant.
+    pub standing: [u8; 32],
 }
 
 impl Credential {
@@ -26,6 +29,7 @@ impl Credential {
             tenant,
             suspended: false,
             not_after: None,
+            standing: [0; 32],
         }
     }
 }
@@ -38,6 +42,7 @@ pub struct Caller {
     request_digest: [u8; 32],
     method: String,
     raw_path: String,
+    via: Via,
 }
 
 impl Caller {
@@ -65,6 +70,11 @@ impl Caller {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
+    }
+    /// How the request came here.
+    #[must_use]
+    pub const fn via(&self) -> Via {
+        self.via
     }
     /// The path that was signed, as it was sent. It can hold personal data: not for logs.
     #[must_use]
@@ -147,6 +157,7 @@ pub fn verify_with(
         request_digest,
         method: presented.method,
         raw_path: presented.raw_path,
+        via: presented.via,
     };
     Ok(Verified {
         caller,

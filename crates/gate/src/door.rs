@@ -213,6 +213,7 @@ impl Door {
             raw_path: parts.uri.path(),
             raw_query: parts.uri.query().unwrap_or_default(),
             headers: &headers,
+            via: parts.extensions.get().copied().unwrap_or_default(),
         };
         Ok(self.backend.identify(&head).await?)
     }

@@ -53,6 +53,7 @@ impl Client {
             raw_path: path,
             raw_query: "",
             headers: &headers,
+            via: authn::Via::default(),
         };
         node.vault
             .identify(&head)

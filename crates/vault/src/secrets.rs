@@ -227,6 +227,7 @@ impl Vault {
             tenant: row.tenant,
             suspended: row.suspended || tenant.suspended,
             not_after: row.expires,
+            standing: [0; 32],
         };
         let known = Arc::new(Known {
             credential,
