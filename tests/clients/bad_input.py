@@ -181,7 +181,7 @@ def heads():
 
 
 def operations():
-    for method, query in (("PUT", "encryption="), ("PUT", "lifecycle="), ("PUT", "policy="), ("PUT", "replication="), ("GET", "inventory="), ("PUT", "made-up=")):
+    for method, query in (("PUT", "encryption="), ("PUT", "lifecycle="), ("PUT", "replication="), ("GET", "inventory="), ("PUT", "made-up=")):
         case(f"{method} ?{query[:-1]}", s3.send(method, f"/{B}", query, body=b"<X/>"), (501, "NotImplemented"))
     case("PUT object ?retention", s3.send("PUT", f"/{B}/good", "retention=", body=b"<X/>"), (501, "NotImplemented"))
     case("POST object ?select", s3.send("POST", f"/{B}/good", "select=&select-type=2", body=b"<X/>"), (501, "NotImplemented"))

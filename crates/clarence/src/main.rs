@@ -7,6 +7,7 @@ mod args;
 mod config;
 mod envelope;
 mod exit;
+mod identity_args;
 mod joint;
 mod logging;
 mod node;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use authn::{Caller, ChunkSignatures, PayloadHash, RequestHead};
+use store::PolicyAct;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, ObjectInfo, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
@@ -60,6 +61,13 @@ pub trait Backend: Send + Sync + 'static {
         caller: Caller,
         bucket: &BucketName,
     ) -> Result<BucketInfo, StoreError>;
+    /// GetBucketPolicy (gives the document), PutBucketPolicy, DeleteBucketPolicy.
+    async fn bucket_policy(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError>;
     /// DeleteBucket.
     async fn delete_bucket(&self, caller: Caller, bucket: &BucketName) -> Result<(), StoreError>;
     /// ListObjects and ListObjectsV2.

@@ -209,7 +209,8 @@ fn allowed(method: &Method, target: &Target) -> &'static [&'static str] {
     ];
     match (target, method) {
         (Target::Bucket(_), &Method::GET) => BUCKET_GET,
-        (Target::Bucket(_), &Method::PUT) => &["acl"],
+        (Target::Bucket(_), &Method::PUT) => &["acl", "policy"],
+        (Target::Bucket(_), &Method::DELETE) => &["policy"],
         (Target::Bucket(_), &Method::POST) => &["delete"],
         (Target::Object(..), &Method::GET) => OBJECT_GET,
         (Target::Object(..), &Method::HEAD) => &["partNumber"],

@@ -1,7 +1,7 @@
 //! Documents ready to decide: translated and read once, when they are loaded, not for each request.
 
 use crate::action::Action;
-use crate::document::{DocumentError, Kind, translate};
+use crate::document::{DocumentError, Kind, Reach, translate};
 use crate::standing::Question;
 use aws_lc_rs::digest;
 use cedar_policy::{Authorizer, Decision, Entities, PolicySet, Schema, ValidationMode, Validator};
@@ -12,7 +12,8 @@ use words::TenantId;
 pub struct Compiled {
     digest: [u8; 32],
     set: PolicySet,
-    allows: bool,
+    reaches: Vec<Reach>,
+    of_source: bool,
 }
 
 /// What a document says.
@@ -26,6 +27,17 @@ pub enum Word {
     Silent,
     /// It could not be evaluated, which means no.
     Broken(String),
+}
+
+/// How much of a bucket a document lets an act be done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// Nothing.
+    Nothing,
+    /// Some names, some circumstances or some principals.
+    Part,
+    /// Everything, always.
+    Whole,
 }
 
 impl std::fmt::Debug for Compiled {
@@ -44,7 +56,8 @@ impl Compiled {
         Ok(Self {
             digest: Self::digest_of(text, kind, tenant),
             set,
-            allows: translated.allows,
+            of_source: translated.cedar.contains("context has sourceIp"),
+            reaches: translated.reaches,
         })
     }
 
@@ -92,8 +105,32 @@ impl Compiled {
 
     /// Whether any statement allows anything.
     #[must_use]
-    pub const fn allows(&self) -> bool {
-        self.allows
+    pub fn allows(&self) -> bool {
+        self.reaches.iter().any(|reach| reach.allow)
+    }
+
+    /// Whether it asks where a request came from.
+    pub(crate) const fn of_source(&self) -> bool {
+        self.of_source
+    }
+
+    /// How much of a bucket it lets an act be done to, whatever the name and the circumstances: for tables.
+    #[must_use]
+    pub fn extent(&self, action: Action, bucket: &str) -> Extent {
+        let of = |allow: bool| {
+            self.reaches
+                .iter()
+                .filter(move |reach| reach.allow == allow)
+        };
+        let touches = |reach: &Reach| reach.touches(action, bucket);
+        let covers = |reach: &Reach| reach.covers(action, bucket);
+        if of(false).any(covers) || (!of(true).any(touches) && self.allows()) {
+            Extent::Nothing
+        } else if of(false).any(touches) || (self.allows() && !of(true).any(covers)) {
+            Extent::Part
+        } else {
+            Extent::Whole
+        }
     }
 
     /// What it says to a question.

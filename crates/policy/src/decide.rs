@@ -217,7 +217,7 @@ impl Policies {
         now: UnixMillis,
     ) -> Result<Permit, Denial> {
         let (action, resource) = (asked.action, asked.resource);
-        let policy_digest = self.in_force(standing, bucket);
+        let policy_digest = self.in_force(standing.digest(), bucket.map(Compiled::digest));
         let facts = Facts::of(&caller, action, &resource);
         let said = self
             .recall
@@ -246,18 +246,18 @@ impl Policies {
         }
     }
 
-    /// Digest of everything that decides about such a caller in such a bucket: the outer policies alone
-    /// where there is nothing else.
+    /// Digest of everything that decides about a caller of this standing in a bucket with this policy: that
+    /// of the outer policies alone where there is nothing else.
     #[must_use]
-    pub fn in_force(&self, standing: &Standing, bucket: Option<&Compiled>) -> [u8; 32] {
-        if standing.is_whole() && bucket.is_none() {
+    pub fn in_force(&self, standing: &[u8; 32], bucket: Option<&[u8; 32]>) -> [u8; 32] {
+        let none = [0; 32];
+        if *standing == none && bucket.is_none() {
             return *self.digest();
         }
-        let none: &[u8] = &[0; 32];
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(self.digest());
-        hash.update(standing.digest());
-        hash.update(bucket.map_or(none, |policy| policy.digest()));
+        hash.update(standing);
+        hash.update(bucket.unwrap_or(&none));
         let mut out = [0; 32];
         out.copy_from_slice(hash.finish().as_ref());
         out
@@ -306,7 +306,7 @@ fn narrowed(
         return Ok(());
     }
     let question = standing
-        .question(asked, caller.via(), now)
+        .question(asked, bucket, caller.via(), now)
         .map_err(Reason::Diagnostic)?;
     if !standing.is_whole() {
         if standing.documents().is_empty() {

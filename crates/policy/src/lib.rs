@@ -19,7 +19,7 @@ mod standing;
 mod tests;
 
 pub use action::{Action, Resource};
-pub use compiled::{Compiled, Word};
+pub use compiled::{Compiled, Extent, Word};
 pub use decide::{Denial, Permit, Reason, Show};
 pub use document::DocumentError;
 pub use set::{Policies, PolicyError};

@@ -169,6 +169,7 @@ impl Standing {
     pub(crate) fn question(
         &self,
         asked: &Asked<'_>,
+        bucket: Option<&Compiled>,
         via: Via,
         now: UnixMillis,
     ) -> Result<Question, String> {
@@ -186,7 +187,10 @@ impl Standing {
         if let Principal::User(name) = &self.principal {
             facts.push(("username", text(name)));
         }
-        if let Some(source) = via.source {
+        // Reading an address costs as much as a decision: only where somebody asks for it.
+        let of_source = self.documents.iter().any(|document| document.of_source())
+            || bucket.is_some_and(Compiled::of_source);
+        if let Some(source) = via.source.filter(|_| of_source) {
             facts.push(("sourceIp", address(source)));
         }
         for (name, value) in [

@@ -75,7 +75,7 @@ pub struct Node {
     pub store: Arc<Store>,
     /// Its clock and randomness.
     pub host: Host,
-    catalog: Arc<catalog::Memory>,
+    pub(crate) catalog: Arc<catalog::Memory>,
     life: Arc<Life>,
 }
 

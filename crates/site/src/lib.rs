@@ -10,6 +10,7 @@ pub mod config;
 mod connect;
 pub mod control;
 pub mod found;
+mod identity;
 pub mod inventory;
 pub mod layout;
 mod loss;

@@ -8,7 +8,7 @@ use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
 };
-use store::{Store, StoreError};
+use store::{PolicyAct, Store, StoreError};
 use vault::Vault;
 use words::{BucketName, ObjectKey, VersionId};
 
@@ -52,6 +52,15 @@ impl Backend for Rooms {
         bucket: &BucketName,
     ) -> Result<BucketInfo, StoreError> {
         self.store.head_bucket(caller, bucket).await
+    }
+
+    async fn bucket_policy(
+        &self,
+        caller: Caller,
+        bucket: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError> {
+        self.store.bucket_policy(caller, bucket, act).await
     }
 
     async fn delete_bucket(&self, caller: Caller, bucket: &BucketName) -> Result<(), StoreError> {

@@ -2,9 +2,10 @@
 
 use crate::Vault;
 use crate::error::VaultError;
+use crate::identities::KeyAsked;
 use crate::record::{access_key, tenant};
 use crate::secrets::{Secrets, site_tenant, under_tenant};
-use access_key::AccessKeyRow;
+use access_key::{AccessKeyRow, Body};
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::Kind;
 use seal::{LedgerKey, NameKey, TenantKey};
@@ -41,11 +42,6 @@ pub struct NewAccessKey {
     pub secret: Zeroizing<String>,
     /// The tenant it acts for.
     pub tenant: TenantId,
-}
-
-/// What a credential's sealed secret is bound to.
-pub fn secret_context(id: &AccessKeyId) -> Vec<u8> {
-    [b"access key\0".as_slice(), id.as_str().as_bytes()].concat()
 }
 
 impl Vault {
@@ -147,57 +143,31 @@ impl Vault {
         }
     }
 
-    /// Makes a credential for a tenant.
+    /// Makes a credential that speaks for a whole tenant.
     pub async fn key_add(
         &self,
         tenant_name: &TenantName,
         expires: Option<UnixMillis>,
     ) -> Result<NewAccessKey, VaultError> {
-        let secrets = self.secrets()?;
-        let info = self
-            .tenant_list()
-            .await?
-            .into_iter()
-            .find(|tenant| tenant.name == *tenant_name);
-        let info = info.ok_or_else(|| VaultError::NoSuchTenant(tenant_name.to_string()))?;
-        let tenant = self.tenant(&secrets, info.id).await?;
-        let id = AccessKeyId::parse(&format!("CLR{}", text::<17>(self.host.random(), UPPER)))
-            .map_err(|e| VaultError::Limit(e.to_string()))?;
-        let secret = Zeroizing::new(text::<SECRET_CHARACTERS>(self.host.random(), MIXED));
-        let row = AccessKeyRow {
-            tenant: tenant.id,
-            created: self.host.now(),
+        let asked = KeyAsked {
             expires,
-            suspended: false,
-            sealed_secret: seal::seal_value(
-                &tenant.meta_key,
-                &secret_context(&id),
-                self.host.random(),
-                secret.as_bytes(),
-            ),
+            ..KeyAsked::default()
         };
-        let mut fields = self.fields(Kind::Admin);
-        fields.operation = Some("KeyAdd".into());
-        fields.tenant = Some(tenant.id);
-        fields.resource = Some(id.to_string());
-        let key = access_key::key(&id);
-        let commit = Commit {
-            op: OpId::from_bytes(self.host.random()),
-            preconditions: vec![Precondition::Absent(key.clone())],
-            mutations: vec![Mutation::Put {
-                key,
-                value: row.encode().into(),
-            }],
-            entries: vec![self.entry_of_cloud(&secrets, &fields)],
-        };
-        match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(NewAccessKey {
-                id,
-                secret,
-                tenant: tenant.id,
-            }),
-            other => Err(VaultError::from_outcome(other)),
-        }
+        self.key_make(tenant_name, asked).await
+    }
+
+    /// A fresh credential's two halves.
+    pub(crate) fn draw_key(
+        &self,
+        prefix: &str,
+    ) -> Result<(AccessKeyId, Zeroizing<String>), VaultError> {
+        let id = AccessKeyId::parse(&format!(
+            "{prefix}{}",
+            text::<17>(self.host.random(), UPPER)
+        ))
+        .map_err(|e| VaultError::Limit(e.to_string()))?;
+        let secret = Zeroizing::new(text::<SECRET_CHARACTERS>(self.host.random(), MIXED));
+        Ok((id, secret))
     }
 
     /// Whether there is a credential of that name that is not stopped.
@@ -217,10 +187,21 @@ impl Vault {
             .get(&key)
             .await?
             .ok_or_else(|| VaultError::NoSuchAccessKey(id.to_string()))?;
-        let stopped = AccessKeyRow {
-            suspended: true,
-            ..AccessKeyRow::decode(&row.value)?
-        };
+        let old = AccessKeyRow::decode(&row.value)?;
+        let tenant = self.tenant(&secrets, old.tenant).await?;
+        // Closing must not fail because the row was damaged: then what is stopped has no secret any more.
+        let body = Self::open_key(&tenant, id, &old).unwrap_or_else(|_| Body {
+            secret: Zeroizing::default(),
+            identity: String::new(),
+            maker: String::new(),
+            documents: Vec::new(),
+        });
+        let stopped = self.seal_key(
+            &tenant,
+            id,
+            AccessKeyRow::new(old.tenant, old.created, old.expires, true),
+            &body,
+        );
         let mut fields = self.fields(Kind::Admin);
         fields.operation = Some("KeySuspend".into());
         fields.tenant = Some(stopped.tenant);
@@ -235,7 +216,7 @@ impl Vault {
             entries: vec![self.entry_of_cloud(&secrets, &fields)],
         };
         let outcome = self.engine.commit(commit).await;
-        secrets.known.remove(id);
+        secrets.judged.changed(|| secrets.known.remove(id));
         match outcome {
             Outcome::Committed(_) => {
                 // Load the stopped row, so that writes under way find it when they settle.

@@ -4,13 +4,13 @@ use crate::Vault;
 use crate::entries::Who;
 use crate::error::VaultError;
 use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant, kek};
-use crate::secrets::{Bucket, Secrets};
+use crate::secrets::{Bucket, Secrets, Tenant};
 use authn::Caller;
 use ledger::{Fields, Kind};
-use policy::{Action, Permit, Resource, Show};
+use policy::{Action, Asked, Compiled, Permit, Resource, Show, Standing};
 use seal::{ClaimedRecord, ObjectKey, ObjectPlace};
 use std::sync::Arc;
-use words::{BucketName, VersionId};
+use words::{BucketId, BucketName, VersionId};
 
 /// Where the object record begins in an object's row: after the version byte.
 pub const RECORD_IN_OBJECT_ROW: usize = 1;
@@ -24,7 +24,48 @@ pub(crate) struct Admitted {
     pub bucket: Arc<Bucket>,
 }
 
+/// What in a bucket an act is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// The bucket itself.
+    Bucket,
+    /// One object.
+    Key(&'a words::ObjectKey),
+    /// Names that begin so.
+    Prefix(&'a str),
+}
+
+/// A bucket and everything that decides about a caller in it.
+pub(crate) struct Scene {
+    pub tenant: Arc<Tenant>,
+    standing: Arc<Standing>,
+    pub bucket: Option<Arc<Bucket>>,
+    policy: Option<Arc<Compiled>>,
+}
+
 impl Vault {
+    /// Loads what decides about a caller in a bucket of its tenant.
+    pub(crate) async fn scene(
+        &self,
+        secrets: &Secrets,
+        caller: &Caller,
+        name: &BucketName,
+    ) -> Result<Scene, VaultError> {
+        let tenant = self.tenant(secrets, caller.tenant()).await?;
+        let standing = secrets.judged.standing(caller)?;
+        let bucket = self.bucket(secrets, tenant.id, name).await?;
+        let policy = match &bucket {
+            Some(bucket) => self.policy_of(secrets, &tenant, bucket).await?,
+            None => None,
+        };
+        Ok(Scene {
+            tenant,
+            standing,
+            bucket,
+            policy,
+        })
+    }
+
     /// Decides about an act on a bucket of the caller's tenant. What is refused is on the ledger, durably,
     /// when this returns.
     pub(crate) async fn admit(
@@ -33,42 +74,75 @@ impl Vault {
         caller: Caller,
         action: Action,
         name: &BucketName,
+        of: Of<'_>,
     ) -> Result<Admitted, VaultError> {
-        let tenant = self.tenant(secrets, caller.tenant()).await?;
-        let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
-        let Some(bucket) = self.bucket(secrets, tenant.id, name).await? else {
-            let mut fields = self.fields_of(Kind::Deny, &who, action.name());
-            fields.resource = Some(name.as_str().to_owned());
-            fields.decision = Some("NoSuchBucket".into());
-            self.note(self.entry_for(&tenant, &fields)).await?;
-            return Err(VaultError::NoSuchBucket);
-        };
-        let resource = Resource {
-            owner: bucket.owner,
-            bucket: Some(bucket.id),
-        };
-        match self
+        let scene = self.scene(secrets, &caller, name).await?;
+        let (outcome, _) = self.judge(&scene, caller, action, name, of).await?;
+        outcome
+    }
+
+    /// Decides about one act in a scene, and gives the caller back if the act is refused.
+    pub(crate) async fn judge(
+        &self,
+        scene: &Scene,
+        caller: Caller,
+        action: Action,
+        name: &BucketName,
+        of: Of<'_>,
+    ) -> Result<(Result<Admitted, VaultError>, Option<Caller>), VaultError> {
+        let policy = scene.policy.as_deref();
+        let digest = self
             .policies
-            .decide(caller, action, resource, self.host.now())
-        {
-            Ok(permit) => Ok(Admitted {
-                permit,
-                who,
-                bucket,
-            }),
-            Err(denial) => {
-                let mut fields = self.fields_of(Kind::Deny, &who, action.name());
-                fields.resource = Some(name.as_str().to_owned());
-                fields.bucket = Some(bucket.id);
-                fields.decision = Some(denial.reason().word().to_owned());
-                self.note(self.entry_for(&tenant, &fields)).await?;
-                Err(if denial.show() == Show::NotFound {
+            .in_force(scene.standing.digest(), policy.map(Compiled::digest));
+        let who = Who::of(Arc::clone(&scene.tenant), &caller, digest);
+        let id = scene.bucket.as_ref().map(|bucket| bucket.id);
+        // Whether a bucket is there is told only to those who may do it where it is.
+        let resource = Resource {
+            owner: scene.tenant.id,
+            bucket: Some(id.unwrap_or_else(|| BucketId::from_bytes([0; 16]))),
+        };
+        let asked = Asked::bucket(action, resource, name.as_str());
+        let asked = match of {
+            Of::Bucket => asked,
+            Of::Key(key) => asked.key(key.as_str()),
+            Of::Prefix(prefix) => asked.prefix(prefix),
+        };
+        let now = self.host.now();
+        let judged = self
+            .policies
+            .judge(caller, &asked, &scene.standing, policy, now);
+        let (decision, error, caller) = match (judged, &scene.bucket) {
+            (Ok(permit), Some(bucket)) => {
+                let admitted = Admitted {
+                    permit,
+                    who,
+                    bucket: Arc::clone(bucket),
+                };
+                return Ok((Ok(admitted), None));
+            }
+            (Ok(permit), None) => (
+                "NoSuchBucket",
+                VaultError::NoSuchBucket,
+                permit.into_caller(),
+            ),
+            (Err(denial), _) => {
+                let error = if denial.show() == Show::NotFound {
                     VaultError::NoSuchBucket
                 } else {
                     VaultError::Denied
-                })
+                };
+                (denial.reason().word(), error, denial.into_caller())
             }
-        }
+        };
+        let mut fields = self.fields_of(Kind::Deny, &who, action.name());
+        fields.resource = Some(match of {
+            Of::Key(key) if id.is_some() => format!("{}/{}", name.as_str(), key.as_str()),
+            _ => name.as_str().to_owned(),
+        });
+        fields.bucket = id;
+        fields.decision = Some(decision.to_owned());
+        self.note(self.entry_for(&scene.tenant, &fields)).await?;
+        Ok((Err(error), Some(caller)))
     }
 
     fn object_fields(
@@ -98,7 +172,9 @@ impl Vault {
         name: &words::ObjectKey,
     ) -> Result<ReadOutcome, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Key(name))
+            .await?;
         Ok(self
             .read_of(&admitted, action, name)
             .await?
@@ -158,7 +234,9 @@ impl Vault {
         prefix: &str,
     ) -> Result<ListGrant, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Prefix(prefix))
+            .await?;
         let mut fields = self.fields_of(Kind::List, &admitted.who, action.name());
         fields.resource = Some(format!("{}/{prefix}*", bucket.as_str()));
         fields.bucket = Some(admitted.bucket.id);
@@ -181,7 +259,9 @@ impl Vault {
         name: &words::ObjectKey,
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Key(name))
+            .await?;
         Ok(self.write_of(admitted, name))
     }
 
@@ -225,12 +305,24 @@ impl Vault {
     ) -> Result<(ReadOutcome, WriteGrant), VaultError> {
         let secrets = self.secrets()?;
         let admitted = self
-            .admit(&secrets, caller, Action::GetObject, source.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::GetObject,
+                source.0,
+                Of::Key(source.1),
+            )
             .await?;
         let read = self.read_of(&admitted, Action::GetObject, source.1).await?;
         let caller = admitted.permit.into_caller();
         let admitted = self
-            .admit(&secrets, caller, Action::PutObject, target.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::PutObject,
+                target.0,
+                Of::Key(target.1),
+            )
             .await?;
         let write = self.write_of(admitted, target.1);
         Ok((read.map_or(ReadOutcome::Absent, ReadOutcome::Found), write))
@@ -246,7 +338,9 @@ impl Vault {
         upload: VersionId,
     ) -> Result<PartGrant, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Key(name))
+            .await?;
         self.part_of(admitted, action, name, upload).await
     }
 
@@ -260,12 +354,24 @@ impl Vault {
     ) -> Result<(ReadOutcome, PartGrant), VaultError> {
         let secrets = self.secrets()?;
         let admitted = self
-            .admit(&secrets, caller, Action::GetObject, source.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::GetObject,
+                source.0,
+                Of::Key(source.1),
+            )
             .await?;
         let read = self.read_of(&admitted, Action::GetObject, source.1).await?;
         let caller = admitted.permit.into_caller();
         let admitted = self
-            .admit(&secrets, caller, Action::PutObject, target.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::PutObject,
+                target.0,
+                Of::Key(target.1),
+            )
             .await?;
         let part = self
             .part_of(admitted, Action::PutObject, target.1, upload)
@@ -334,21 +440,50 @@ impl Vault {
         })
     }
 
-    /// Grants the deletion of objects, all decided at once; each makes its own entry with the fact.
+    /// Grants the deletion of objects, each decided on its own; each makes its own entry with the fact. The
+    /// answers come in the order of the names.
     pub async fn admit_delete(
         &self,
         caller: Caller,
         bucket: &BucketName,
         names: &[words::ObjectKey],
-    ) -> Result<Vec<DeleteGrant>, VaultError> {
+    ) -> Result<Vec<Result<DeleteGrant, VaultError>>, VaultError> {
         let secrets = self.secrets()?;
+        let scene = self.scene(&secrets, &caller, bucket).await?;
+        let alike = scene.standing.is_whole() && scene.policy.is_none();
+        let (mut asks, mut granted) = (Some(caller), Vec::with_capacity(names.len()));
+        let judged = if alike { names.get(..1) } else { Some(names) };
+        for name in judged.unwrap_or_default() {
+            let Some(caller) = asks.take() else { break };
+            let (outcome, back) = self
+                .judge(&scene, caller, Action::DeleteObject, bucket, Of::Key(name))
+                .await?;
+            asks = back;
+            match outcome {
+                Ok(admitted) => {
+                    asks = Some(admitted.permit.into_caller());
+                    granted.push(true);
+                }
+                Err(VaultError::Denied) => granted.push(false),
+                Err(error) => return Err(error),
+            }
+        }
+        if alike {
+            granted.resize(names.len(), granted.first() == Some(&true));
+        }
+        // One permit stands for all that were granted: it was given for each of them.
+        let first = granted.iter().position(|granted| *granted);
+        let (Some(name), Some(caller)) = (first.and_then(|at| names.get(at)), asks) else {
+            return Ok(names.iter().map(|_| Err(VaultError::Denied)).collect());
+        };
+        let (outcome, _) = self
+            .judge(&scene, caller, Action::DeleteObject, bucket, Of::Key(name))
+            .await?;
         let Admitted {
             permit,
             who,
             bucket,
-        } = self
-            .admit(&secrets, caller, Action::DeleteObject, bucket)
-            .await?;
+        } = outcome?;
         let permit = Arc::new(permit);
         let grant = |name: &words::ObjectKey| DeleteGrant {
             who: who.clone(),
@@ -357,7 +492,17 @@ impl Vault {
             name: name.clone(),
             name_hash: seal::name_hash(&bucket.name_key, name.as_bytes()),
         };
-        Ok(names.iter().map(grant).collect())
+        Ok(names
+            .iter()
+            .zip(granted)
+            .map(|(name, granted)| {
+                if granted {
+                    Ok(grant(name))
+                } else {
+                    Err(VaultError::Denied)
+                }
+            })
+            .collect())
     }
 
     /// Opens the key of the version that a conditional write is compared with: looking at its ETag is a read,

@@ -1,6 +1,7 @@
 //! Who asks. The signature is checked here, where the secrets are; what is refused is written down.
 
 use crate::Vault;
+use crate::error::VaultError;
 use crate::secrets::{Known, Secrets};
 use authn::{
     AuthnError, Caller, ChunkSignatures, PayloadHash, Presented, RequestHead, SigningKey, Verified,
@@ -56,6 +57,18 @@ impl Vault {
                     )
                     .await);
             }
+            Err(error @ VaultError::Tampered(_)) => {
+                tracing::error!(%error, "a credential is not used");
+                return Err(self
+                    .refuse_credential(
+                        &secrets,
+                        head,
+                        name.as_str(),
+                        "tampered credential",
+                        &error.to_string(),
+                    )
+                    .await);
+            }
             Err(error) => {
                 tracing::error!(%error, "a credential could not be read");
                 return Err(unavailable(
@@ -64,7 +77,15 @@ impl Vault {
             }
         };
         if known.credential.suspended {
-            return Err(self.refuse_stopped(&secrets, head, name.as_str()).await);
+            return Err(self
+                .refuse_credential(
+                    &secrets,
+                    head,
+                    name.as_str(),
+                    "stopped credential",
+                    "the credential was stopped; ask your tenant's operator for a new one",
+                )
+                .await);
         }
         match self.check(presented, &known) {
             Ok(verified) => Ok(Identified {
@@ -98,23 +119,25 @@ impl Vault {
         authn::verify_with(presented, &key, known.credential, now)
     }
 
-    async fn refuse_stopped(
+    async fn refuse_credential(
         &self,
         secrets: &Secrets,
         head: &RequestHead<'_>,
         actor: &str,
+        reason: &str,
+        message: &str,
     ) -> Refusal {
         let mut fields = self.fields(Kind::Refuse);
         fields.actor = Some(actor.to_owned());
         fields.operation = Some(head.method.chars().take(16).collect());
         fields.resource = Some(head.raw_path.chars().take(1024).collect());
-        fields.reason = Some("stopped credential".into());
+        fields.reason = Some(reason.to_owned());
         self.record_later(self.entry_of_cloud(secrets, &fields))
             .await;
         Refusal {
             code: "AccessDenied",
             status: 403,
-            message: "the credential was stopped; ask your tenant's operator for a new one".into(),
+            message: message.to_owned(),
             region: None,
         }
     }

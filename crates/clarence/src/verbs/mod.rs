@@ -5,6 +5,7 @@ mod configuration;
 mod crypto;
 mod doctor;
 mod found;
+mod identity;
 mod keys;
 mod ledger;
 mod machine;
@@ -55,6 +56,8 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Status => status::status(settings, talk).await,
         Verb::Tenant(asked) => keys::tenant(settings, asked, talk).await,
         Verb::Key(asked) => keys::key(settings, asked, talk).await,
+        Verb::Identity(asked) => identity::identity(settings, asked, talk).await,
+        Verb::Policy(asked) => identity::policy(settings, asked, talk).await,
         Verb::Ledger(asked) => ledger::ledger(settings, asked, talk).await,
         Verb::Scrub => sites::scrub(settings, talk).await,
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,

@@ -14,6 +14,7 @@ mod time;
 
 pub use actions::name_of;
 
+use crate::action::Action;
 use json::Json;
 use words::TenantId;
 
@@ -67,12 +68,51 @@ impl Kind<'_> {
     }
 }
 
-/// A document in Cedar's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A document in Cedar's words, and what each statement reaches, for whoever describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Translated {
     pub cedar: String,
-    /// Whether a statement allows anything.
-    pub allows: bool,
+    pub reaches: Vec<Reach>,
+}
+
+/// What one statement is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub allow: bool,
+    pub actions: Vec<Action>,
+    /// Patterns of what it is about; `None` for everything.
+    pub resources: Option<Vec<String>>,
+    /// Whether it holds under conditions or for some principals only.
+    pub conditional: bool,
+}
+
+impl Reach {
+    /// Whether it could be about something in a bucket.
+    pub fn touches(&self, action: Action, bucket: &str) -> bool {
+        let arn = format!("{}{bucket}", statement::S3_ARN);
+        self.actions.contains(&action)
+            && (!action.of_bucket()
+                || self.resources.as_ref().is_none_or(|all| {
+                    all.iter().any(|pattern| {
+                        let head = pattern.split('*').next().unwrap_or_default();
+                        pattern == &arn
+                            || pattern.starts_with(&format!("{arn}/"))
+                            || (pattern.contains('*') && arn.starts_with(head))
+                    })
+                }))
+    }
+    /// Whether it is about everything in a bucket, always.
+    pub fn covers(&self, action: Action, bucket: &str) -> bool {
+        let arn = format!("{}{bucket}", statement::S3_ARN);
+        let all = format!("{arn}/*");
+        !self.conditional
+            && self.actions.contains(&action)
+            && self.resources.as_ref().is_none_or(|patterns| {
+                patterns
+                    .iter()
+                    .any(|p| *p == arn || *p == all || p == "arn:aws:s3:::*")
+            })
+    }
 }
 
 /// Translates a document of a tenant.
@@ -120,15 +160,12 @@ pub(crate) fn translate(
             format!("there must be 1 to {STATEMENTS_MAX} statements"),
         ));
     }
-    let mut translated = Translated {
-        cedar: String::new(),
-        allows: false,
-    };
+    let mut translated = Translated::default();
     for (index, statement) in statements.into_iter().enumerate() {
         let place = format!("Statement[{index}]");
         let one = statement::translate(&place, index, statement, kind, tenant)?;
         translated.cedar.push_str(&one.cedar);
-        translated.allows |= one.allows;
+        translated.reaches.extend(one.reaches);
     }
     Ok(translated)
 }

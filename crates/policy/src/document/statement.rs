@@ -2,11 +2,13 @@
 
 use super::cedar::{pattern, text};
 use super::json::Json;
-use super::{DocumentError, Kind, Translated, actions, conditions, principals, shortened, texts};
+use super::{
+    DocumentError, Kind, Reach, Translated, actions, conditions, principals, shortened, texts,
+};
 use crate::action::Action;
 use words::TenantId;
 
-const S3_ARN: &str = "arn:aws:s3:::";
+pub(crate) const S3_ARN: &str = "arn:aws:s3:::";
 
 #[derive(Default)]
 struct Parts {
@@ -46,6 +48,11 @@ pub(crate) fn translate(
         }
         (None, false) => {}
     }
+    let conditional = !when.is_empty() || !parts.conditions.is_empty();
+    let patterns = parts
+        .resources
+        .clone()
+        .filter(|all| !all.iter().any(|one| one == "*"));
     match (parts.resources, kind) {
         (Some(_), Kind::Trust) => {
             return Err(DocumentError::new(
@@ -76,9 +83,15 @@ pub(crate) fn translate(
         cedar.push_str(" }");
     }
     cedar.push_str(";\n");
+    let reach = Reach {
+        allow,
+        actions,
+        resources: patterns,
+        conditional,
+    };
     Ok(Translated {
         cedar,
-        allows: allow,
+        reaches: vec![reach],
     })
 }
 

@@ -30,7 +30,15 @@ pub enum Request {
         tenant: String,
         /// When it ends, in seconds from now; never, if absent.
         expires_seconds: Option<u64>,
+        /// The person or workload it is for; the whole tenant, if absent.
+        #[serde(default)]
+        identity: Option<String>,
+        /// A policy document that narrows it.
+        #[serde(default)]
+        policy: Option<String>,
     },
+    /// People, workloads, roles, policies.
+    Identity(super::identity::Identity),
     /// Stops a credential.
     KeySuspend {
         /// The access key.

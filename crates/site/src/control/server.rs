@@ -36,11 +36,14 @@ impl From<vault::VaultError> for Failure {
         let kind = match &error {
             V::Sealed => "sealed",
             V::Denied => "denied",
-            V::NoSuchBucket | V::NoSuchTenant(_) | V::NoSuchAccessKey(_) | V::NoSuchUpload => {
-                "not-found"
-            }
+            V::NoSuchBucket
+            | V::NoSuchTenant(_)
+            | V::NoSuchAccessKey(_)
+            | V::NoSuchUpload
+            | V::NoBucketPolicy
+            | V::NoSuchIdentity(_) => "not-found",
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
-            V::Limit(_) => "usage",
+            V::Limit(_) | V::Usage(_) | V::Document(_) => "usage",
             _ => "internal",
         };
         Self::new(kind, error)

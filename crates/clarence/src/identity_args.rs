@@ -1,0 +1,121 @@
+//! The command line of identities and policies.
+
+use clap::{Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// What an identity is.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// A person.
+    Person,
+    /// A machine or a program.
+    Workload,
+    /// What others become for a while.
+    Role,
+}
+
+impl Sort {
+    /// Its name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Workload => "workload",
+            Self::Role => "role",
+        }
+    }
+}
+
+/// `clarence identity`
+#[derive(Subcommand, Debug)]
+pub enum Identity {
+    /// Add a person, a workload or a role
+    #[command(
+        after_help = "Examples:\n  clarence identity add --tenant tax-office person anna --policy read-only.json\n  clarence identity add --tenant tax-office role reader --policy read-only.json --trust who.json --longest 1h"
+    )]
+    Add {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// What it is
+        sort: Sort,
+        /// Its name
+        name: String,
+        /// A policy document that says what it may do, or - for stdin [default: it may nothing]
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// For a role: a trust policy that says who may become it
+        #[arg(long, value_name = "FILE")]
+        trust: Option<PathBuf>,
+        /// For a role: its longest session, 15m to 12h [default: 1h]
+        #[arg(long, value_name = "DURATION", value_parser = crate::args::seconds)]
+        longest: Option<u64>,
+    },
+    /// Set what an identity may do
+    #[command(
+        after_help = "Example:\n  clarence identity policy --tenant tax-office person anna read-write.json"
+    )]
+    Policy {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// What it is
+        sort: Sort,
+        /// Its name
+        name: String,
+        /// The policy document, or - for stdin
+        policy: PathBuf,
+    },
+    /// Stop an identity with all its keys and sessions
+    #[command(after_help = "Example:\n  clarence identity suspend --tenant tax-office person anna")]
+    Suspend {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// What it is
+        sort: Sort,
+        /// Its name
+        name: String,
+    },
+    /// List the identities of a tenant
+    #[command(after_help = "Example:\n  clarence identity list --tenant tax-office")]
+    List {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+}
+
+/// `clarence policy`
+#[derive(Subcommand, Debug)]
+pub enum Policy {
+    /// Print who may do what on what
+    #[command(
+        after_help = "Examples:\n  clarence policy table\n  clarence policy table --tenant tax-office"
+    )]
+    Table {
+        /// Only this tenant
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
+}
+
+impl Identity {
+    /// Its name in envelopes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "identity.add",
+            Self::Policy { .. } => "identity.policy",
+            Self::Suspend { .. } => "identity.suspend",
+            Self::List { .. } => "identity.list",
+        }
+    }
+}
+
+impl Policy {
+    /// Its name in envelopes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Table { .. } => "policy.table",
+        }
+    }
+}
