@@ -2,7 +2,7 @@
 //! digest. Nothing here is believed yet.
 
 use crate::error::{AuthnError, Place};
-use crate::scope::{DateStamp, Scope};
+use crate::scope::{DateStamp, Scope, Service};
 use crate::time::SigningTime;
 use crate::{canonical, header, presigned};
 use std::net::IpAddr;
@@ -111,6 +111,7 @@ pub struct Presented {
     pub(crate) method: String,
     pub(crate) raw_path: String,
     pub(crate) via: Via,
+    pub(crate) token: Option<String>,
 }
 
 impl std::fmt::Debug for Presented {
@@ -151,6 +152,16 @@ impl Presented {
     #[must_use]
     pub const fn date(&self) -> DateStamp {
         self.scope.date
+    }
+    /// The token of a session that it carries.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+    /// The service that it is signed for.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.scope.service
     }
     /// What the signature says about the body.
     #[must_use]

@@ -113,19 +113,50 @@ pub fn verify(
     region: &str,
 ) -> Result<Verified, AuthnError> {
     presented.admit(now, region)?;
-    let key = SigningKey::derive(secret, presented.date(), region);
+    let key = SigningKey::derive_for(secret, presented.date(), region, presented.service());
     verify_with(presented, &key, credential, now)
 }
 
-/// Like [`verify`], with a signing key that was derived before. The region is the key's.
+/// Like [`verify`], with a signing key that was derived before. Region and service are the key's. A request
+/// that carries a session's token is refused: whoever has opened that token calls [`verify_session`].
 pub fn verify_with(
     presented: Presented,
     key: &SigningKey,
     credential: Credential,
     now: UnixMillis,
 ) -> Result<Verified, AuthnError> {
+    if presented.token.is_some() {
+        return Err(AuthnError::SessionToken);
+    }
+    checked(presented, key, credential, now)
+}
+
+/// Like [`verify_with`] for a request of a session: `opened` is the token that the key and the credential were
+/// taken from.
+pub fn verify_session(
+    presented: Presented,
+    opened: &str,
+    key: &SigningKey,
+    credential: Credential,
+    now: UnixMillis,
+) -> Result<Verified, AuthnError> {
+    if presented.token.as_deref() != Some(opened) {
+        return Err(AuthnError::SessionToken);
+    }
+    if credential.not_after.is_some_and(|end| end <= now) {
+        return Err(AuthnError::TokenExpired);
+    }
+    checked(presented, key, credential, now)
+}
+
+fn checked(
+    presented: Presented,
+    key: &SigningKey,
+    credential: Credential,
+    now: UnixMillis,
+) -> Result<Verified, AuthnError> {
     presented.admit(now, key.region())?;
-    if key.date() != presented.date() {
+    if key.date() != presented.date() || key.service() != presented.scope.service {
         return Err(AuthnError::WrongSigningKey);
     }
     let scope = presented.scope.text();

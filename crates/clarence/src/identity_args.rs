@@ -76,6 +76,24 @@ pub enum Identity {
         /// Its name
         name: String,
     },
+    /// Believe the tokens of an identity provider, with the keys in a file; nothing is fetched
+    #[command(
+        after_help = "Example:\n  clarence identity provider --tenant tax-office --issuer https://idp.example.lu --audience clarence --jwks keys.json"
+    )]
+    Provider {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// What its tokens say in iss
+        #[arg(long, value_name = "URL")]
+        issuer: String,
+        /// For whom its tokens must be made; may be given several times
+        #[arg(long = "audience", value_name = "NAME", required = true)]
+        audiences: Vec<String>,
+        /// Its public keys, a JWKS, or - for stdin
+        #[arg(long, value_name = "FILE")]
+        jwks: PathBuf,
+    },
     /// List the identities of a tenant
     #[command(after_help = "Example:\n  clarence identity list --tenant tax-office")]
     List {
@@ -107,6 +125,7 @@ impl Identity {
             Self::Policy { .. } => "identity.policy",
             Self::Suspend { .. } => "identity.suspend",
             Self::List { .. } => "identity.list",
+            Self::Provider { .. } => "identity.provider",
         }
     }
 }

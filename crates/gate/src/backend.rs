@@ -45,11 +45,34 @@ pub struct ObjectHead {
     pub length: u64,
 }
 
+/// Part of the answer to a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// A name and a text.
+    Text(String, String),
+    /// A name and what stands in it.
+    Group(String, Vec<Element>),
+}
+
+/// What a form to STS or IAM came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The action.
+    pub action: String,
+    /// `sts` or `iam`.
+    pub service: String,
+    /// What it came to.
+    pub elements: Vec<Element>,
+}
+
 /// The node as the door sees it: [`identify`](Backend::identify) first, then one verb with its caller.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// Checks who signed the request; records the denial itself when it refuses.
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal>;
+
+    /// A form to STS or IAM: who asks is checked, decided and done in one; a denial is recorded.
+    async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal>;
 
     /// ListBuckets.
     async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketInfo>, StoreError>;

@@ -15,6 +15,7 @@ pub mod config;
 mod document;
 mod door;
 mod expected;
+mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod metadata;
@@ -31,7 +32,7 @@ mod verbs;
 mod watch;
 
 pub use crate::tls::{Tls, TlsError};
-pub use backend::{Backend, Identified, ObjectHead, Refusal};
+pub use backend::{Answered, Backend, Element, Identified, ObjectHead, Refusal};
 pub use config::{Config, TRACING_DIRECTIVE};
 pub use ops::{Ops, Readiness, Seen};
 pub use serve::serve;

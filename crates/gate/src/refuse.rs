@@ -84,7 +84,7 @@ impl No {
     }
 }
 
-fn element(xml: &mut String, name: &str, text: &str) {
+pub(crate) fn element(xml: &mut String, name: &str, text: &str) {
     let _ = write!(xml, "<{name}>");
     for c in text.chars() {
         match c {

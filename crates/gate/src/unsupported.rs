@@ -33,7 +33,8 @@ const NEVER_PREFIXES: [&str; 6] = [
 ];
 
 /// Headers of S3 that are honoured, checked elsewhere, or say nothing that could be lost.
-const KNOWN: [&str; 28] = [
+const KNOWN: [&str; 29] = [
+    "x-amz-security-token",
     "x-amz-acl",
     "x-amz-api-version",
     "x-amz-bucket-object-lock-enabled",

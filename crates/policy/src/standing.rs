@@ -20,6 +20,8 @@ pub enum Principal {
     User(String),
     /// A session of a role: the role's name and the session's.
     Role(String, String),
+    /// Somebody of whom only an identity provider has spoken, before there is a session.
+    Web,
 }
 
 /// What an identity provider said of a session's holder.
@@ -150,6 +152,7 @@ impl Standing {
             Principal::Root => format!("arn:aws:iam::{tenant}:root"),
             Principal::User(name) => format!("arn:aws:iam::{tenant}:user/{name}"),
             Principal::Role(name, _) => format!("arn:aws:iam::{tenant}:role/{name}"),
+            Principal::Web => format!("arn:aws:sts::{tenant}:web-identity"),
         }
     }
 
@@ -162,6 +165,21 @@ impl Standing {
                 self.tenant
             )),
             _ => None,
+        }
+    }
+
+    /// What a role's trust policy says to it.
+    #[must_use]
+    pub fn told(
+        &self,
+        trust: &Compiled,
+        asked: &Asked<'_>,
+        via: Via,
+        now: UnixMillis,
+    ) -> crate::compiled::Word {
+        match self.question(asked, Some(trust), via, now) {
+            Ok(question) => trust.says(&question),
+            Err(why) => crate::compiled::Word::Broken(why),
         }
     }
 

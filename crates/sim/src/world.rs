@@ -250,6 +250,7 @@ impl Node {
             access_key: made.id.as_str().to_owned(),
             secret: made.secret.to_string(),
             tenant: made.tenant,
+            token: None,
         })
     }
 

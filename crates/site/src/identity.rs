@@ -81,6 +81,17 @@ impl Node {
                     .collect();
                 Ok(json!({ "tenant": tenant, "identities": shown }))
             }
+            Identity::Provider {
+                tenant,
+                issuer,
+                audiences,
+                keys,
+            } => {
+                vault
+                    .provider_set(&named(&tenant)?, issuer.clone(), audiences, keys)
+                    .await?;
+                Ok(json!({ "tenant": tenant, "name": issuer }))
+            }
             Identity::Table { tenant } => {
                 let only = tenant.as_deref().map(named).transpose()?;
                 let text = vault.policy_table(only.as_ref()).await?;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use authn::{Caller, RequestHead};
-use gate::{Backend, Identified, ObjectHead, Refusal};
+use gate::{Answered, Backend, Element, Identified, ObjectHead, Refusal};
 use std::sync::Arc;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
@@ -20,6 +20,15 @@ pub struct Rooms {
     pub store: Arc<Store>,
 }
 
+fn refused(no: vault::Refusal) -> Refusal {
+    Refusal {
+        code: no.code,
+        status: no.status,
+        message: no.message,
+        region: no.region,
+    }
+}
+
 #[async_trait]
 impl Backend for Rooms {
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal> {
@@ -29,12 +38,26 @@ impl Backend for Rooms {
                 payload: known.payload,
                 chunks: known.chunks,
             }),
-            Err(no) => Err(Refusal {
-                code: no.code,
-                status: no.status,
-                message: no.message,
-                region: no.region,
+            Err(no) => Err(refused(no)),
+        }
+    }
+
+    async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal> {
+        fn shown(element: vault::Element) -> Element {
+            match element {
+                vault::Element::Text(name, text) => Element::Text(name, text),
+                vault::Element::Group(name, inside) => {
+                    Element::Group(name, inside.into_iter().map(shown).collect())
+                }
+            }
+        }
+        match self.vault.query(head, &form).await {
+            Ok(done) => Ok(Answered {
+                action: done.action,
+                service: done.service.to_owned(),
+                elements: done.elements.into_iter().map(shown).collect(),
             }),
+            Err(no) => Err(refused(no)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::Vault;
 use crate::error::VaultError;
-use crate::identities::KeyAsked;
+use crate::identities::{KeyAsked, Maker};
 use crate::record::{access_key, tenant};
 use crate::secrets::{Secrets, site_tenant, under_tenant};
 use access_key::{AccessKeyRow, Body};
@@ -181,6 +181,11 @@ impl Vault {
     /// committed yet are refused.
     pub async fn key_suspend(&self, id: &AccessKeyId) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
+        self.stop(id, &Maker::Operator(&secrets)).await
+    }
+
+    pub(crate) async fn stop(&self, id: &AccessKeyId, maker: &Maker<'_>) -> Result<(), VaultError> {
+        let secrets = self.secrets()?;
         let key = access_key::key(id);
         let row = self
             .engine
@@ -202,10 +207,7 @@ impl Vault {
             AccessKeyRow::new(old.tenant, old.created, old.expires, true),
             &body,
         );
-        let mut fields = self.fields(Kind::Admin);
-        fields.operation = Some("KeySuspend".into());
-        fields.tenant = Some(stopped.tenant);
-        fields.resource = Some(id.to_string());
+        let entry = self.made(&tenant, maker, "KeySuspend", id.as_str());
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![Precondition::Version(key.clone(), row.version)],
@@ -213,10 +215,22 @@ impl Vault {
                 key,
                 value: stopped.encode().into(),
             }],
-            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+            entries: vec![entry],
         };
         let outcome = self.engine.commit(commit).await;
-        secrets.judged.changed(|| secrets.known.remove(id));
+        secrets.judged.changed(|| {
+            secrets.known.remove(id);
+            let came_of_it: Vec<_> = secrets
+                .known
+                .iter()
+                .filter(|(_, known)| known.parent.as_ref() == Some(id))
+                .map(|(session, known)| (session, *known.holder.standing.digest()))
+                .collect();
+            for (session, standing) in came_of_it {
+                secrets.known.remove(&session);
+                secrets.judged.revoke(standing);
+            }
+        });
         match outcome {
             Outcome::Committed(_) => {
                 // Load the stopped row, so that writes under way find it when they settle.

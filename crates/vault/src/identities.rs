@@ -83,7 +83,15 @@ pub(crate) enum Maker<'a> {
     },
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    /// A caller with what binds it.
+    pub fn of(who: &'a Who, known: &'a Known) -> Self {
+        Self::Holder {
+            who,
+            texts: &known.holder.texts,
+            ends: known.credential.not_after,
+        }
+    }
     fn name(&self) -> String {
         match self {
             Self::Operator(_) => String::new(),
@@ -355,7 +363,7 @@ impl Vault {
                     && match standing.principal() {
                         policy::Principal::User(user) => !role && user == name,
                         policy::Principal::Role(of, _) => role && of == name,
-                        policy::Principal::Root => false,
+                        policy::Principal::Root | policy::Principal::Web => false,
                     }
             };
             let held: Vec<_> = secrets
@@ -410,7 +418,13 @@ impl Vault {
     }
 
     /// The entry of an administrative act.
-    fn made(&self, tenant: &Tenant, maker: &Maker<'_>, operation: &str, what: &str) -> Entry {
+    pub(crate) fn made(
+        &self,
+        tenant: &Tenant,
+        maker: &Maker<'_>,
+        operation: &str,
+        what: &str,
+    ) -> Entry {
         let of = |mut fields: Fields| {
             fields.operation = Some(operation.to_owned());
             fields.tenant = Some(tenant.id);

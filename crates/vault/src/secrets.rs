@@ -5,6 +5,7 @@ use crate::error::VaultError;
 use crate::record::bucket::BucketRow;
 use crate::record::tenant::TenantRow;
 use crate::record::{access_key, bucket, tenant};
+use crate::sessions::SessionKeys;
 use crate::standing::{Holder, Judged};
 use crate::{SitePolicy, Vault};
 use authn::{Credential, SecretKey, SigningKey};
@@ -54,6 +55,18 @@ pub struct Known {
     pub holder: Holder,
     /// SHA-256 of the token that a session's requests carry.
     pub token: Option<[u8; 32]>,
+    /// The credential that a session came of.
+    pub parent: Option<AccessKeyId>,
+}
+
+impl Known {
+    /// The person or workload whose it is.
+    pub fn identity(&self) -> Option<String> {
+        match self.holder.standing.principal() {
+            policy::Principal::User(name) => Some(name.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// Everything that is open.
@@ -67,6 +80,7 @@ pub struct Secrets {
     pub buckets: Cache<(TenantId, BucketName), Arc<Bucket>>,
     /// What is ready to decide with.
     pub judged: Judged,
+    pub sessions: SessionKeys,
     /// Buckets whose index changed since it was last looked after.
     pub changed: Mutex<BTreeMap<BucketId, Arc<Bucket>>>,
 }
@@ -87,6 +101,7 @@ impl Secrets {
             known: Cache::new(CREDENTIALS_CACHED),
             buckets: Cache::new(BUCKETS_CACHED),
             judged: Judged::new(),
+            sessions: SessionKeys::default(),
             changed: Mutex::new(BTreeMap::new()),
         }
     }
@@ -238,6 +253,7 @@ impl Vault {
             signing: RwLock::new(None),
             holder,
             token: None,
+            parent: None,
         });
         secrets.judged.keep_unless_changed(changes, || {
             secrets.known.insert(id.clone(), Arc::clone(&known));

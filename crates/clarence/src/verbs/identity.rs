@@ -45,6 +45,17 @@ pub async fn identity(settings: &Settings, asked: Identity, talk: Talk) -> Outco
             name,
         },
         Identity::List { tenant } => Asked::List { tenant },
+        Identity::Provider {
+            tenant,
+            issuer,
+            audiences,
+            jwks,
+        } => Asked::Provider {
+            tenant,
+            issuer,
+            audiences,
+            keys: document(&jwks)?,
+        },
     };
     let data = node::ask(settings, &talk, Request::Identity(asked)).await?;
     let text = match data.get("identities") {

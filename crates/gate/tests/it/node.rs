@@ -323,6 +323,34 @@ impl Backend for Node {
         }
     }
 
+    async fn query(
+        &self,
+        head: &RequestHead<'_>,
+        form: Vec<u8>,
+    ) -> Result<gate::Answered, Refusal> {
+        self.identified.fetch_add(1, Ordering::SeqCst);
+        let text = String::from_utf8(form).unwrap();
+        if text.contains("Action=No") {
+            return Err(Refusal {
+                code: "AccessDenied",
+                status: 403,
+                message: "no <&>".to_owned(),
+                region: None,
+            });
+        }
+        let source = head.via.source.map(|address| address.to_string());
+        Ok(gate::Answered {
+            action: "GetCallerIdentity".to_owned(),
+            service: "sts".to_owned(),
+            elements: vec![gate::Element::Group(
+                "Outer".to_owned(),
+                vec![gate::Element::Text(
+                    "Source".to_owned(),
+                    source.unwrap_or_default(),
+                )],
+            )],
+        })
+    }
     async fn list_buckets(&self, _: Caller) -> Result<Vec<BucketInfo>, StoreError> {
         self.asked();
         let state = self.state.lock().unwrap();

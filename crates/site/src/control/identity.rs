@@ -46,6 +46,17 @@ pub enum Identity {
         /// The tenant's name.
         tenant: String,
     },
+    /// Adds an identity provider, or replaces its keys and audiences.
+    Provider {
+        /// The tenant's name.
+        tenant: String,
+        /// What its tokens say in `iss`.
+        issuer: String,
+        /// The audiences of which a token must have one.
+        audiences: Vec<String>,
+        /// Its public keys, the text of a JWKS.
+        keys: String,
+    },
     /// Who may do what on what.
     Table {
         /// Only this tenant; all of them, if absent.

@@ -44,6 +44,7 @@ pub async fn narrowed(rig: &Rig, policy: &str) -> Client {
         access_key: made.id.to_string(),
         secret: made.secret.to_string(),
         tenant: made.tenant,
+        token: None,
     }
 }
 
@@ -53,7 +54,7 @@ async fn reopen(rig: &Rig) {
     rig.world.unseal(&rig.node, [0, 1]).await.unwrap();
 }
 
-fn denied<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
+pub fn denied<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
     assert!(matches!(outcome, Err(StoreError::Denied)), "{outcome:?}");
 }
 
@@ -342,6 +343,7 @@ async fn a_changed_credential_row_opens_nothing_and_is_recorded() {
         access_key: made.id.to_string(),
         secret: made.secret.to_string(),
         tenant: made.tenant,
+        token: None,
     };
     let row_key = vault::record::access_key::key(&made.id);
     let original = rig.node.rows(&row_key).await.unwrap().remove(0).1.value;
@@ -395,6 +397,7 @@ async fn a_credential_of_the_first_format_opens_and_is_renewed_when_it_is_stoppe
         access_key: id.to_string(),
         secret,
         tenant: rig.client.tenant,
+        token: None,
     };
     let got = client.get(&rig.node, &rig.bucket, &key("doc"), None).await;
     assert_eq!(got.unwrap().body.unwrap(), b"text");
@@ -438,6 +441,7 @@ async fn people_without_a_policy_may_nothing_and_a_change_reaches_their_keys() {
         access_key: made.id.to_string(),
         secret: made.secret.to_string(),
         tenant: made.tenant,
+        token: None,
     };
     let get = async || client.get(&rig.node, &rig.bucket, &key("doc"), None).await;
     denied(get().await.map(drop));

@@ -12,4 +12,5 @@ mod multipart;
 mod races;
 mod recorded;
 mod rig;
+mod sessions;
 mod unknown;
