@@ -92,6 +92,9 @@ first client how to connect.")]
     /// Who may do what on what
     #[command(subcommand)]
     Policy(crate::identity_args::Policy),
+    /// What tenants use, and what they may use
+    #[command(subcommand)]
+    Meter(crate::identity_args::Meter),
     /// The record of everything that touched data or names
     #[command(subcommand)]
     Ledger(Ledger),
@@ -426,6 +429,7 @@ impl Verb {
             Self::Key(Key::Suspend { .. }) => "key.suspend",
             Self::Identity(asked) => asked.kind(),
             Self::Policy(asked) => asked.kind(),
+            Self::Meter(asked) => asked.kind(),
             Self::Ledger(Ledger::Verify(_)) => "ledger.verify",
             Self::Ledger(Ledger::Tail { .. }) => "ledger.tail",
             Self::Ledger(Ledger::Publish) => "ledger.publish",

@@ -117,6 +117,41 @@ pub enum Policy {
     },
 }
 
+/// `clarence meter`
+#[derive(Subcommand, Debug)]
+pub enum Meter {
+    /// Print what tenants used, hour by hour, as CSV
+    #[command(after_help = "Examples:\n  clarence meter export > usage.csv\n  clarence meter export --tenant tax-office --json")]
+    Export {
+        /// Only this tenant
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
+    /// Set what a tenant may use; what is left out has no limit
+    #[command(after_help = "Example:\n  clarence meter quota --tenant tax-office --stored-bytes 1000000000000")]
+    Quota {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// Bytes of objects that may be kept
+        #[arg(long, value_name = "BYTES", default_value_t = 0)]
+        stored_bytes: u64,
+        /// Requests within an hour, after which writes are refused
+        #[arg(long, value_name = "COUNT", default_value_t = 0)]
+        requests_per_hour: u64,
+    },
+}
+
+impl Meter {
+    /// Its name in envelopes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Export { .. } => "meter.export",
+            Self::Quota { .. } => "meter.quota",
+        }
+    }
+}
+
 impl Identity {
     /// Its name in envelopes.
     pub const fn kind(&self) -> &'static str {

@@ -14,6 +14,7 @@ mod identity;
 pub mod inventory;
 pub mod layout;
 mod loss;
+mod meter;
 mod metrics;
 mod new_folder;
 pub mod node;

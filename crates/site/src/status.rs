@@ -73,6 +73,15 @@ impl Node {
                     .await
             }
             Request::Identity(asked) => self.identity(asked).await,
+            Request::MeterExport { tenant } => self.meter_export(tenant).await,
+            Request::QuotaSet {
+                tenant,
+                stored_bytes,
+                requests_per_hour,
+            } => {
+                self.quota_set(tenant, stored_bytes, requests_per_hour)
+                    .await
+            }
             Request::KeySuspend { access_key } => {
                 let id = AccessKeyId::parse(&access_key).map_err(|e| Failure::new("usage", e))?;
                 self.rooms.vault.key_suspend(&id).await?;

@@ -45,6 +45,7 @@ impl Node {
             () = self.heal_forever() => "healing ended".into(),
             () = self.publish_forever() => "publishing ended".into(),
             () = self.fold_forever() => "folding ended".into(),
+            () = self.meter_forever() => "metering ended".into(),
             () = self.watch_certificates() => "watching certificates ended".into(),
             () = self.sweep_forever() => "sweeping ended".into(),
             () = self.sweep_orphans_forever() => "sweeping ended".into(),

@@ -77,13 +77,14 @@ impl Vault {
         of: Of<'_>,
     ) -> Result<Admitted, VaultError> {
         let scene = self.scene(secrets, &caller, name).await?;
-        let (outcome, _) = self.judge(&scene, caller, action, name, of).await?;
+        let (outcome, _) = self.judge(secrets, &scene, caller, action, name, of).await?;
         outcome
     }
 
     /// Decides about one act in a scene, and gives the caller back if the act is refused.
     pub(crate) async fn judge(
         &self,
+        secrets: &Secrets,
         scene: &Scene,
         caller: Caller,
         action: Action,
@@ -111,7 +112,16 @@ impl Vault {
         let judged = self
             .policies
             .judge(caller, &asked, &scene.standing, policy, now);
+        let quota = match (&judged, &scene.bucket) {
+            (Ok(_), Some(_)) => self.within_quota(secrets, &scene.tenant, action).await?,
+            _ => None,
+        };
         let (decision, error, caller) = match (judged, &scene.bucket) {
+            (Ok(permit), Some(_)) if quota.is_some() => (
+                "quota",
+                VaultError::Quota(quota.unwrap_or_default()),
+                permit.into_caller(),
+            ),
             (Ok(permit), Some(bucket)) => {
                 let admitted = Admitted {
                     permit,
@@ -141,6 +151,7 @@ impl Vault {
         });
         fields.bucket = id;
         fields.decision = Some(decision.to_owned());
+        self.meter.refused(scene.tenant.id);
         self.note(self.entry_for(&scene.tenant, &fields)).await?;
         Ok((Err(error), Some(caller)))
     }
@@ -456,7 +467,14 @@ impl Vault {
         for name in judged.unwrap_or_default() {
             let Some(caller) = asks.take() else { break };
             let (outcome, back) = self
-                .judge(&scene, caller, Action::DeleteObject, bucket, Of::Key(name))
+                .judge(
+                    &secrets,
+                    &scene,
+                    caller,
+                    Action::DeleteObject,
+                    bucket,
+                    Of::Key(name),
+                )
                 .await?;
             asks = back;
             match outcome {
@@ -477,7 +495,14 @@ impl Vault {
             return Ok(names.iter().map(|_| Err(VaultError::Denied)).collect());
         };
         let (outcome, _) = self
-            .judge(&scene, caller, Action::DeleteObject, bucket, Of::Key(name))
+            .judge(
+                    &secrets,
+                    &scene,
+                    caller,
+                    Action::DeleteObject,
+                    bucket,
+                    Of::Key(name),
+                )
             .await?;
         let Admitted {
             permit,
@@ -560,7 +585,7 @@ fn upload_row_key(bucket: &Bucket, upload: VersionId) -> Vec<u8> {
 }
 
 /// The object record that a row carries.
-fn claimed(row: &[u8], at: usize) -> Result<ClaimedRecord, VaultError> {
+pub(crate) fn claimed(row: &[u8], at: usize) -> Result<ClaimedRecord, VaultError> {
     let bytes = row
         .get(at..at + seal::record::RECORD_BYTES)
         .ok_or(words::wire::WireError::Short)?;

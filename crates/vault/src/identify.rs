@@ -1,6 +1,7 @@
 //! Who asks. The signature is checked here, where the secrets are; what is refused is written down.
 
 use crate::Vault;
+use crate::attempts::Failed;
 use crate::entries::Who;
 use crate::error::VaultError;
 use crate::query::Asks;
@@ -10,6 +11,7 @@ use authn::{
 };
 use ledger::Kind;
 use std::sync::Arc;
+use words::AccessKeyId;
 
 /// A request that is believed.
 pub struct Identified {
@@ -91,6 +93,10 @@ impl Vault {
         presented: Presented,
     ) -> Result<(Verified, Arc<Known>), Refusal> {
         let name = presented.access_key().clone();
+        let (source, now) = (head.via.source, self.host.now());
+        if self.attempts.is_locked(&name, source, now) {
+            return Err(too_many());
+        }
         let found = match presented.session_token() {
             Some(token) => self.known_session(secrets, &name, token).await,
             // A session's access key without its token is as unknown as any other word.
@@ -137,7 +143,10 @@ impl Vault {
                 .await);
         }
         match self.check(presented, &known) {
-            Ok(verified) => Ok((verified, known)),
+            Ok(verified) => {
+                self.meter.request(verified.caller.tenant(), now);
+                Ok((verified, known))
+            }
             Err(error) => Err(self
                 .refuse(secrets, head, Some(name.as_str()), &error)
                 .await),
@@ -199,6 +208,20 @@ impl Vault {
         actor: Option<&str>,
         error: &AuthnError,
     ) -> Refusal {
+        let key = actor.and_then(|actor| AccessKeyId::parse(actor).ok());
+        let guessed = matches!(
+            error,
+            AuthnError::UnknownAccessKey | AuthnError::Mismatch | AuthnError::SessionToken
+        );
+        let failed = if guessed {
+            let now = self.host.now();
+            self.attempts.failed(key.as_ref(), head.via.source, now)
+        } else {
+            Failed::Few
+        };
+        if failed == Failed::Locked {
+            return too_many();
+        }
         let answer = error.answer(&self.config.region);
         let mut fields = self.fields(Kind::Refuse);
         fields.actor = actor.map(str::to_owned);
@@ -209,6 +232,9 @@ impl Vault {
             AuthnError::UnknownAccessKey => "UnknownAccessKey".to_owned(),
             _ => answer.code.to_string(),
         });
+        if failed == Failed::Locks {
+            fields.reason = Some("too many failures; shut for a minute".to_owned());
+        }
         self.record_later(self.entry_of_cloud(secrets, &fields))
             .await;
         Refusal {
@@ -217,6 +243,15 @@ impl Vault {
             message: answer.message,
             region: answer.region,
         }
+    }
+}
+
+fn too_many() -> Refusal {
+    Refusal {
+        code: "SlowDown",
+        status: 503,
+        message: "too many requests with a wrong signature; nothing was done, wait a minute".to_owned(),
+        region: None,
     }
 }
 

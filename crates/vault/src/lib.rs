@@ -10,6 +10,7 @@
 
 mod admin;
 mod admit;
+mod attempts;
 mod buckets;
 mod entries;
 mod error;
@@ -19,6 +20,7 @@ mod identify;
 mod identities;
 pub mod inventory;
 mod journal;
+mod meter;
 mod policies;
 mod providers;
 mod query;
@@ -41,10 +43,12 @@ pub use identify::{Identified, Refusal};
 pub use identities::{IdentityInfo, KeyAsked, NewIdentity};
 pub use inventory::{KeyAges, KeyCounts};
 pub use journal::{EntryShown, shown_fields};
+pub use meter::MeterLine;
 pub use policies::PolicyAct;
 pub use policy::Action;
 pub use query::{Element, FORM_BYTES_MAX, QueryDone};
 pub use record::bucket::SitePolicy;
+pub use record::meter::{Counts, Quota};
 pub use settle::{Close, Settled, WriteFacts};
 pub use unseal::UnsealStep;
 
@@ -74,6 +78,8 @@ pub struct Vault {
     config: VaultConfig,
     open: RwLock<Option<Arc<Secrets>>>,
     later: mpsc::Sender<entries::Later>,
+    attempts: attempts::Attempts,
+    meter: meter::Meter,
 }
 
 impl Vault {
@@ -98,6 +104,8 @@ impl Vault {
             config,
             open: RwLock::new(None),
             later,
+            attempts: attempts::Attempts::new(),
+            meter: meter::Meter::default(),
         }))
     }
 

@@ -98,6 +98,10 @@ impl Vault {
         fields.response_digest = facts.digest;
         fields.decision = Some("permit".into());
         let entry = self.entry_for(&grant.who.tenant, &fields);
+        // The parts of an upload were counted when they came.
+        if operation != "CompleteMultipartUpload" {
+            self.meter.taken_in(grant.who.tenant.id, facts.name.size);
+        }
         Self::changed(&secrets, &grant.bucket);
         let index = names::put_delta(
             &grant.bucket.index_key,
@@ -129,6 +133,7 @@ impl Vault {
         fields.bytes = Some(bytes);
         fields.sites = Some(sites.to_vec());
         fields.decision = Some("permit".into());
+        self.meter.taken_in(grant.who.tenant.id, bytes);
         Ok(Settled {
             entry: self.entry_for(&grant.who.tenant, &fields),
             index: None,
@@ -197,7 +202,9 @@ impl Vault {
         let mut fields = self.fields(Kind::Close);
         fields.tenant = Some(grant.who.tenant.id);
         fields.link = Some(grant.receipt.index());
-        fields.bytes = Some(close.ranges.iter().map(|(_, length)| length).sum());
+        let left = close.ranges.iter().map(|(_, length)| length).sum();
+        self.meter.left(grant.who.tenant.id, left);
+        fields.bytes = Some(left);
         fields.ranges = Some(close.ranges);
         fields.reason = close.broken;
         self.record_later(self.entry_for(&grant.who.tenant, &fields))

@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::exit::{Answer, Failure, Outcome};
-use crate::identity_args::{Identity, Policy, Sort};
+use crate::identity_args::{Identity, Meter, Policy, Sort};
 use crate::talk::Talk;
 use crate::{node, show};
 use site::control::{Identity as Asked, Request};
@@ -83,6 +83,45 @@ pub async fn policy(settings: &Settings, asked: Policy, talk: Talk) -> Outcome {
     let asked = Request::Identity(Asked::Table { tenant });
     let data = node::ask(settings, &talk, asked).await?;
     let text = show::text(&data, "table");
+    Ok(Answer { data, text })
+}
+
+pub async fn meter(settings: &Settings, asked: Meter, talk: Talk) -> Outcome {
+    let (request, export) = match asked {
+        Meter::Export { tenant } => (Request::MeterExport { tenant }, true),
+        Meter::Quota {
+            tenant,
+            stored_bytes,
+            requests_per_hour,
+        } => (
+            Request::QuotaSet {
+                tenant,
+                stored_bytes,
+                requests_per_hour,
+            },
+            false,
+        ),
+    };
+    let data = node::ask(settings, &talk, request).await?;
+    let text = if export {
+        let names = ["requests", "refused", "bytes_in", "bytes_out"];
+        let mut text = format!("tenant,tenant_id,hour,{}", names.join(","));
+        for line in show::list(&data, "hours") {
+            text.push('\n');
+            text.push_str(&format!(
+                "{},{},{}",
+                show::text(line, "tenant"),
+                show::text(line, "tenant_id"),
+                show::time(show::number(line, "hour_unix_ms"))
+            ));
+            for name in names {
+                text.push_str(&format!(",{}", show::number(line, name)));
+            }
+        }
+        text
+    } else {
+        format!("{}: done.", show::text(&data, "tenant"))
+    };
     Ok(Answer { data, text })
 }
 

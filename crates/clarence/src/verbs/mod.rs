@@ -57,6 +57,7 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Tenant(asked) => keys::tenant(settings, asked, talk).await,
         Verb::Key(asked) => keys::key(settings, asked, talk).await,
         Verb::Identity(asked) => identity::identity(settings, asked, talk).await,
+        Verb::Meter(asked) => identity::meter(settings, asked, talk).await,
         Verb::Policy(asked) => identity::policy(settings, asked, talk).await,
         Verb::Ledger(asked) => ledger::ledger(settings, asked, talk).await,
         Verb::Scrub => sites::scrub(settings, talk).await,

@@ -13,4 +13,6 @@ mod races;
 mod recorded;
 mod rig;
 mod sessions;
+mod table;
 mod unknown;
+mod usage;

@@ -4,6 +4,7 @@
 pub mod access_key;
 pub mod bucket;
 pub mod identity;
+pub mod meter;
 pub mod provider;
 pub mod site_header;
 pub mod tenant;
