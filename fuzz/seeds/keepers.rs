@@ -157,6 +157,7 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
         sealed_name: vec![7; 80],
     };
     let access_key = AccessKeyRow {
+        version: 2,
         tenant: TenantId::from_bytes([1; 16]),
         created: UnixMillis(4),
         expires: Some(UnixMillis(9)),

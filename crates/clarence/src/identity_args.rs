@@ -121,14 +121,18 @@ pub enum Policy {
 #[derive(Subcommand, Debug)]
 pub enum Meter {
     /// Print what tenants used, hour by hour, as CSV
-    #[command(after_help = "Examples:\n  clarence meter export > usage.csv\n  clarence meter export --tenant tax-office --json")]
+    #[command(
+        after_help = "Examples:\n  clarence meter export > usage.csv\n  clarence meter export --tenant tax-office --json"
+    )]
     Export {
         /// Only this tenant
         #[arg(long, value_name = "NAME")]
         tenant: Option<String>,
     },
     /// Set what a tenant may use; what is left out has no limit
-    #[command(after_help = "Example:\n  clarence meter quota --tenant tax-office --stored-bytes 1000000000000")]
+    #[command(
+        after_help = "Example:\n  clarence meter quota --tenant tax-office --stored-bytes 1000000000000"
+    )]
     Quota {
         /// The tenant's name
         #[arg(long, value_name = "NAME")]

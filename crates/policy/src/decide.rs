@@ -5,8 +5,8 @@ use crate::compiled::{Compiled, Word};
 use crate::facts::question;
 use crate::recall::{Facts, Said};
 use crate::set::Policies;
-use crate::standing::{Asked, Standing};
-use authn::Caller;
+use crate::standing::{AskNames, Asked, Standing};
+use authn::{Caller, Via};
 use aws_lc_rs::digest;
 use cedar_policy::Decision;
 use std::sync::Arc;
@@ -223,7 +223,7 @@ impl Policies {
             .recall
             .or_ask(facts, now, |now| self.ask(&caller, action, &resource, now))
             .and_then(|policies| {
-                narrowed(&caller, asked, standing, bucket, now)?;
+                narrowed(&self.ask_names, &caller, asked, standing, bucket, now)?;
                 Ok(policies)
             });
         match said {
@@ -263,6 +263,22 @@ impl Policies {
         out
     }
 
+    /// What a role's trust policy says to somebody.
+    #[must_use]
+    pub fn told(
+        &self,
+        standing: &Standing,
+        trust: &Compiled,
+        asked: &Asked<'_>,
+        via: Via,
+        now: UnixMillis,
+    ) -> Word {
+        match standing.question(&self.ask_names, asked, Some(trust), via, now) {
+            Ok(question) => trust.says(&question),
+            Err(why) => Word::Broken(why),
+        }
+    }
+
     /// The ids of the permitting policies, or why not.
     fn ask(&self, caller: &Caller, action: Action, resource: &Resource, now: UnixMillis) -> Said {
         let question = question(&self.names, &self.schema, caller, action, resource, now)
@@ -289,6 +305,7 @@ impl Policies {
 
 /// What the documents take away from what the outer policies permit.
 fn narrowed(
+    names: &AskNames,
     caller: &Caller,
     asked: &Asked<'_>,
     standing: &Standing,
@@ -306,7 +323,7 @@ fn narrowed(
         return Ok(());
     }
     let question = standing
-        .question(asked, bucket, caller.via(), now)
+        .question(names, asked, bucket, caller.via(), now)
         .map_err(Reason::Diagnostic)?;
     if !standing.is_whole() {
         if standing.documents().is_empty() {

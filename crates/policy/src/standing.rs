@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 use cedar_policy::{Context, EntityUid, Request, RestrictedExpression};
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use words::{TenantId, UnixMillis};
 
 /// What an identity is.
@@ -168,24 +168,10 @@ impl Standing {
         }
     }
 
-    /// What a role's trust policy says to it.
-    #[must_use]
-    pub fn told(
-        &self,
-        trust: &Compiled,
-        asked: &Asked<'_>,
-        via: Via,
-        now: UnixMillis,
-    ) -> crate::compiled::Word {
-        match self.question(asked, Some(trust), via, now) {
-            Ok(question) => trust.says(&question),
-            Err(why) => crate::compiled::Word::Broken(why),
-        }
-    }
-
     /// The question whether it may do `asked`.
     pub(crate) fn question(
         &self,
+        names: &AskNames,
         asked: &Asked<'_>,
         bucket: Option<&Compiled>,
         via: Via,
@@ -228,7 +214,6 @@ impl Standing {
             .into_iter()
             .map(|(name, fact)| (name.to_owned(), fact));
         let context = Context::from_pairs(facts).map_err(|error| error.to_string())?;
-        let names = NAMES.as_ref().map_err(Clone::clone)?;
         let action = names
             .actions
             .iter()
@@ -335,28 +320,30 @@ impl Question {
     }
 }
 
-struct Names {
+/// Names of askers, things and actions in documents' questions, parsed once.
+pub(crate) struct AskNames {
     asker: EntityUid,
     thing: EntityUid,
     actions: Vec<(Action, EntityUid)>,
 }
 
-static NAMES: LazyLock<Result<Names, String>> = LazyLock::new(|| {
-    let uid = |text: &str| EntityUid::from_str(text).map_err(|error| error.to_string());
-    Ok(Names {
-        asker: uid("Clarence::Asker::\"asker\"")?,
-        thing: uid("Clarence::Thing::\"thing\"")?,
-        actions: Action::ALL
-            .iter()
-            .map(|action| {
-                Ok((
-                    *action,
-                    uid(&format!("Clarence::Action::\"{}\"", action.name()))?,
-                ))
-            })
-            .collect::<Result<_, String>>()?,
-    })
-});
+impl AskNames {
+    pub fn new() -> Result<Self, String> {
+        let uid = |text: &str| EntityUid::from_str(text).map_err(|error| error.to_string());
+        let of_action = |action: &Action| {
+            let name = format!("Clarence::Action::\"{}\"", action.name());
+            Ok((*action, uid(&name)?))
+        };
+        Ok(Self {
+            asker: uid("Clarence::Asker::\"asker\"")?,
+            thing: uid("Clarence::Thing::\"thing\"")?,
+            actions: Action::ALL
+                .iter()
+                .map(of_action)
+                .collect::<Result<_, String>>()?,
+        })
+    }
+}
 
 fn millis(time: UnixMillis) -> RestrictedExpression {
     RestrictedExpression::new_long(i64::try_from(time.0).unwrap_or(i64::MAX))

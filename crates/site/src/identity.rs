@@ -13,6 +13,30 @@ fn named(tenant: &str) -> Result<TenantName, Failure> {
     TenantName::parse(tenant).map_err(|e| Failure::new("usage", e))
 }
 
+fn shown(one: vault::IdentityInfo) -> Value {
+    json!({
+        "name": one.name,
+        "sort": one.sort,
+        "created_unix_ms": one.created.0,
+        "suspended": one.suspended,
+        "maker": one.maker,
+        "policies": one.documents,
+        "trust": one.trust,
+    })
+}
+
+/// What an identity of this sort is: whether a role.
+fn is_role(sort: &str) -> Result<bool, Failure> {
+    match sort {
+        "person" | "workload" => Ok(false),
+        "role" => Ok(true),
+        other => Err(Failure::new(
+            "usage",
+            format!("{other:?} is neither person, workload nor role"),
+        )),
+    }
+}
+
 impl Node {
     /// Does what is asked.
     pub(crate) async fn identity(&self, asked: Identity) -> Result<Value, Failure> {
@@ -26,16 +50,7 @@ impl Node {
                 trust,
                 session_seconds_max,
             } => {
-                let role = match sort.as_str() {
-                    "person" | "workload" => false,
-                    "role" => true,
-                    other => {
-                        return Err(Failure::new(
-                            "usage",
-                            format!("{other:?} is neither person, workload nor role"),
-                        ));
-                    }
-                };
+                let role = is_role(&sort)?;
                 let new = NewIdentity {
                     name: name.clone(),
                     workload: sort == "workload",
@@ -65,20 +80,7 @@ impl Node {
             }
             Identity::List { tenant } => {
                 let all = vault.identity_list(&named(&tenant)?).await?;
-                let shown: Vec<Value> = all
-                    .into_iter()
-                    .map(|one| {
-                        json!({
-                            "name": one.name,
-                            "sort": one.sort,
-                            "created_unix_ms": one.created.0,
-                            "suspended": one.suspended,
-                            "maker": one.maker,
-                            "policies": one.documents,
-                            "trust": one.trust,
-                        })
-                    })
-                    .collect();
+                let shown: Vec<Value> = all.into_iter().map(shown).collect();
                 Ok(json!({ "tenant": tenant, "identities": shown }))
             }
             Identity::Provider {

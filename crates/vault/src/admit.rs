@@ -35,6 +35,16 @@ pub(crate) enum Of<'a> {
     Prefix(&'a str),
 }
 
+impl<'a> Of<'a> {
+    fn of(self, bucket: Asked<'a>) -> Asked<'a> {
+        match self {
+            Of::Bucket => bucket,
+            Of::Key(key) => bucket.key(key.as_str()),
+            Of::Prefix(prefix) => bucket.prefix(prefix),
+        }
+    }
+}
+
 /// A bucket and everything that decides about a caller in it.
 pub(crate) struct Scene {
     pub tenant: Arc<Tenant>,
@@ -77,7 +87,9 @@ impl Vault {
         of: Of<'_>,
     ) -> Result<Admitted, VaultError> {
         let scene = self.scene(secrets, &caller, name).await?;
-        let (outcome, _) = self.judge(secrets, &scene, caller, action, name, of).await?;
+        let (outcome, _) = self
+            .judge(secrets, &scene, caller, action, name, of)
+            .await?;
         outcome
     }
 
@@ -102,12 +114,7 @@ impl Vault {
             owner: scene.tenant.id,
             bucket: Some(id.unwrap_or_else(|| BucketId::from_bytes([0; 16]))),
         };
-        let asked = Asked::bucket(action, resource, name.as_str());
-        let asked = match of {
-            Of::Bucket => asked,
-            Of::Key(key) => asked.key(key.as_str()),
-            Of::Prefix(prefix) => asked.prefix(prefix),
-        };
+        let asked = of.of(Asked::bucket(action, resource, name.as_str()));
         let now = self.host.now();
         let judged = self
             .policies
@@ -461,20 +468,14 @@ impl Vault {
     ) -> Result<Vec<Result<DeleteGrant, VaultError>>, VaultError> {
         let secrets = self.secrets()?;
         let scene = self.scene(&secrets, &caller, bucket).await?;
+        let action = Action::DeleteObject;
         let alike = scene.standing.is_whole() && scene.policy.is_none();
         let (mut asks, mut granted) = (Some(caller), Vec::with_capacity(names.len()));
         let judged = if alike { names.get(..1) } else { Some(names) };
         for name in judged.unwrap_or_default() {
             let Some(caller) = asks.take() else { break };
             let (outcome, back) = self
-                .judge(
-                    &secrets,
-                    &scene,
-                    caller,
-                    Action::DeleteObject,
-                    bucket,
-                    Of::Key(name),
-                )
+                .judge(&secrets, &scene, caller, action, bucket, Of::Key(name))
                 .await?;
             asks = back;
             match outcome {
@@ -495,14 +496,7 @@ impl Vault {
             return Ok(names.iter().map(|_| Err(VaultError::Denied)).collect());
         };
         let (outcome, _) = self
-            .judge(
-                    &secrets,
-                    &scene,
-                    caller,
-                    Action::DeleteObject,
-                    bucket,
-                    Of::Key(name),
-                )
+            .judge(&secrets, &scene, caller, action, bucket, Of::Key(name))
             .await?;
         let Admitted {
             permit,
@@ -510,24 +504,19 @@ impl Vault {
             bucket,
         } = outcome?;
         let permit = Arc::new(permit);
-        let grant = |name: &words::ObjectKey| DeleteGrant {
-            who: who.clone(),
-            permit: Arc::clone(&permit),
-            bucket: Arc::clone(&bucket),
-            name: name.clone(),
-            name_hash: seal::name_hash(&bucket.name_key, name.as_bytes()),
-        };
-        Ok(names
-            .iter()
-            .zip(granted)
-            .map(|(name, granted)| {
-                if granted {
-                    Ok(grant(name))
-                } else {
-                    Err(VaultError::Denied)
-                }
+        let grant = |(name, granted): (&words::ObjectKey, bool)| {
+            if !granted {
+                return Err(VaultError::Denied);
+            }
+            Ok(DeleteGrant {
+                who: who.clone(),
+                permit: Arc::clone(&permit),
+                bucket: Arc::clone(&bucket),
+                name: name.clone(),
+                name_hash: seal::name_hash(&bucket.name_key, name.as_bytes()),
             })
-            .collect())
+        };
+        Ok(names.iter().zip(granted).map(grant).collect())
     }
 
     /// Opens the key of the version that a conditional write is compared with: looking at its ETag is a read,

@@ -118,11 +118,20 @@ mod tests {
         let here = Some("192.0.2.1".parse().unwrap());
         let there = Some("192.0.2.2".parse().unwrap());
         for n in 0..PAIR_MAX {
-            assert_eq!(attempts.failed(Some(&key), here, UnixMillis(u64::from(n))), Failed::Few);
+            assert_eq!(
+                attempts.failed(Some(&key), here, UnixMillis(u64::from(n))),
+                Failed::Few
+            );
         }
         assert!(!attempts.is_locked(&key, here, UnixMillis(500)));
-        assert_eq!(attempts.failed(Some(&key), here, UnixMillis(500)), Failed::Locks);
-        assert_eq!(attempts.failed(Some(&key), here, UnixMillis(501)), Failed::Locked);
+        assert_eq!(
+            attempts.failed(Some(&key), here, UnixMillis(500)),
+            Failed::Locks
+        );
+        assert_eq!(
+            attempts.failed(Some(&key), here, UnixMillis(501)),
+            Failed::Locked
+        );
         assert!(attempts.is_locked(&key, here, UnixMillis(59_999)));
         assert!(!attempts.is_locked(&key, there, UnixMillis(501)));
         assert!(!attempts.is_locked(&key, here, UnixMillis(60_000)));

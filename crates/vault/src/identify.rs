@@ -250,7 +250,8 @@ fn too_many() -> Refusal {
     Refusal {
         code: "SlowDown",
         status: 503,
-        message: "too many requests with a wrong signature; nothing was done, wait a minute".to_owned(),
+        message: "too many requests with a wrong signature; nothing was done, wait a minute"
+            .to_owned(),
         region: None,
     }
 }

@@ -144,7 +144,7 @@ impl Vault {
         let of = format!("role/{}", role.name);
         let asked = Asked::account(action, tenant.id).identity(&of);
         let now = self.host.now();
-        Ok(standing.told(&trust, &asked, via, now) == Word::Allow)
+        Ok(self.policies.told(standing, &trust, &asked, via, now) == Word::Allow)
     }
 
     #[allow(clippy::too_many_arguments)] // whose, what, how long, from whom

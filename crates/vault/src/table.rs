@@ -54,13 +54,12 @@ impl Vault {
         Ok(text)
     }
 
-    async fn table_of(
+    /// Everybody whom a tenant has: name, standing, whether suspended, documents.
+    async fn holders(
         &self,
         secrets: &Secrets,
         tenant: &Arc<Tenant>,
-        text: &mut String,
-    ) -> Result<usize, VaultError> {
-        let buckets = self.open_buckets(tenant).await?;
+    ) -> Result<Vec<(String, Standing, bool, Vec<String>)>, VaultError> {
         let mut holders = vec![(
             "owner".to_owned(),
             Standing::whole(tenant.id),
@@ -83,6 +82,17 @@ impl Vault {
             let standing = (*holder.standing).clone();
             holders.push((named, standing, one.suspended, one.documents));
         }
+        Ok(holders)
+    }
+
+    async fn table_of(
+        &self,
+        secrets: &Secrets,
+        tenant: &Arc<Tenant>,
+        text: &mut String,
+    ) -> Result<usize, VaultError> {
+        let buckets = self.open_buckets(tenant).await?;
+        let holders = self.holders(secrets, tenant).await?;
         let wide = holders
             .iter()
             .map(|(name, ..)| name.len())
@@ -127,11 +137,7 @@ impl Vault {
             text.push_str("  no buckets\n");
         }
         for (name, _, _, documents) in &holders {
-            for document in documents {
-                let one_line: Vec<&str> = document.split_whitespace().collect();
-                let _ = writeln!(text, "\n  policy of {name}: {}", one_line.join(" "));
-                lines += 1;
-            }
+            lines += policies_of(text, name, documents);
         }
         Ok(lines)
     }
@@ -168,6 +174,14 @@ impl Vault {
             Extent::Nothing => "no",
         }
     }
+}
+
+fn policies_of(text: &mut String, name: &str, documents: &[String]) -> usize {
+    for document in documents {
+        let one_line: Vec<&str> = document.split_whitespace().collect();
+        let _ = writeln!(text, "\n  policy of {name}: {}", one_line.join(" "));
+    }
+    documents.len()
 }
 
 const fn state(suspended: bool) -> &'static str {

@@ -24,7 +24,12 @@ async fn tried(world: &World, asked: Ask) -> (Answer, bool) {
 
 async fn lacking(world: &World, asked: Ask, what: &str) {
     let (answer, reached) = tried(world, asked).await;
-    assert_eq!((answer.status, reached), (501, false), "{what}: {}", answer.text());
+    assert_eq!(
+        (answer.status, reached),
+        (501, false),
+        "{what}: {}",
+        answer.text()
+    );
     assert_eq!(answer.code(), "NotImplemented", "{what}");
 }
 
@@ -37,7 +42,10 @@ async fn b1_ghsa_3ppv_a_named_version_is_not_read_as_the_newest() {
         let (answer, reached) = tried(&world, asked).await;
         assert_eq!((answer.status, reached), (501, false), "{method}");
     }
-    for source in [format!("own/key?versionId={version}"), "own/key?versionId=".to_owned()] {
+    for source in [
+        format!("own/key?versionId={version}"),
+        "own/key?versionId=".to_owned(),
+    ] {
         let asked = ask("PUT", "/own/copy").header("x-amz-copy-source", source.as_str());
         let (answer, _) = tried(&world, asked).await;
         assert!(matches!(answer.status, 400 | 501), "{source}");
@@ -89,7 +97,11 @@ async fn b5_cve_2023_43040_forms_of_browsers_are_not_taken() {
         "--x--\r\n".to_owned(),
     ]
     .concat();
-    for asked in [ask("POST", "/own"), ask("POST", "/own").unsigned(), ask("POST", "/")] {
+    for asked in [
+        ask("POST", "/own"),
+        ask("POST", "/own").unsigned(),
+        ask("POST", "/"),
+    ] {
         let asked = asked
             .header("content-type", "multipart/form-data; boundary=x")
             .body(body.clone());
@@ -102,7 +114,13 @@ async fn b5_cve_2023_43040_forms_of_browsers_are_not_taken() {
 async fn b6_ghsa_x298_unsigned_questions_are_refused_alike() {
     let world = world().await;
     let mut told = std::collections::BTreeSet::new();
-    for path in ["/own?versions", "/other?versions", "/nowhere?versions", "/own/key", "/own/nothing"] {
+    for path in [
+        "/own?versions",
+        "/other?versions",
+        "/nowhere?versions",
+        "/own/key",
+        "/own/nothing",
+    ] {
         for condition in ["", "if-none-match", "if-match"] {
             let mut asked = ask("GET", path).unsigned();
             if !condition.is_empty() {
@@ -129,7 +147,12 @@ async fn b7_ghsa_fc6g_who_and_from_where_is_taken_from_no_header() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.element("Source").as_deref(), Some("127.0.0.1"));
     // And words about the asker in headers or in the query make nobody of nobody.
-    for (name, value) in [("userid", "root"), ("groups", "admin"), ("jwt", "e30"), ("x-forwarded-user", "root")] {
+    for (name, value) in [
+        ("userid", "root"),
+        ("groups", "admin"),
+        ("jwt", "e30"),
+        ("x-forwarded-user", "root"),
+    ] {
         let asked = ask("GET", &format!("/other/secret?{name}={value}"))
             .unsigned()
             .header(name, value);
@@ -145,12 +168,28 @@ async fn b10_cve_2026_34204_internal_headers_from_a_client_do_nothing() {
         ("x-amz-replication-status", "REPLICA"),
         ("x-amz-server-side-encryption-context", "e30="),
         ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
-        ("x-amz-copy-source-server-side-encryption-customer-algorithm", "AES256"),
+        (
+            "x-amz-copy-source-server-side-encryption-customer-algorithm",
+            "AES256",
+        ),
     ] {
-        lacking(&world, ask("PUT", "/own/key").body("new").header(name, value), name).await;
+        lacking(
+            &world,
+            ask("PUT", "/own/key").body("new").header(name, value),
+            name,
+        )
+        .await;
     }
-    for name in ["x-minio-source-mtime", "x-minio-internal-actual-size", "x-rustfs-replication"] {
-        let answer = ask("PUT", "/own/new").body("new").header(name, "1").send(&world).await;
+    for name in [
+        "x-minio-source-mtime",
+        "x-minio-internal-actual-size",
+        "x-rustfs-replication",
+    ] {
+        let answer = ask("PUT", "/own/new")
+            .body("new")
+            .header(name, "1")
+            .send(&world)
+            .await;
         assert_eq!(answer.status, 200, "{name}");
         let got = ask("GET", "/own/new").send(&world).await;
         assert_eq!((got.status, got.text().as_str()), (200, "new"), "{name}");
@@ -165,10 +204,18 @@ async fn b11_no_key_of_a_key_service_can_be_named() {
     for (name, value) in [
         ("x-amz-server-side-encryption", "aws:kms"),
         ("x-amz-server-side-encryption", "aws:kms:dsse"),
-        ("x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:lu-1:other:key/1"),
+        (
+            "x-amz-server-side-encryption-aws-kms-key-id",
+            "arn:aws:kms:lu-1:other:key/1",
+        ),
         ("x-amz-server-side-encryption-bucket-key-enabled", "true"),
     ] {
-        lacking(&world, ask("PUT", "/own/new").body("new").header(name, value), name).await;
+        lacking(
+            &world,
+            ask("PUT", "/own/new").body("new").header(name, value),
+            name,
+        )
+        .await;
     }
     assert_eq!(world.keys("own"), ["key"]);
 }
@@ -179,20 +226,36 @@ async fn b12_ghsa_j548_locks_lifecycles_and_forced_deletes_fail_closed() {
     for (name, value) in [
         ("x-amz-object-lock-mode", "COMPLIANCE"),
         ("x-amz-object-lock-mode", "garbled"),
-        ("x-amz-object-lock-retain-until-date", "2099-01-01T00:00:00Z"),
+        (
+            "x-amz-object-lock-retain-until-date",
+            "2099-01-01T00:00:00Z",
+        ),
         ("x-amz-object-lock-legal-hold", "ON"),
     ] {
-        lacking(&world, ask("PUT", "/own/new").body("new").header(name, value), name).await;
+        lacking(
+            &world,
+            ask("PUT", "/own/new").body("new").header(name, value),
+            name,
+        )
+        .await;
     }
     let bypass = ask("DELETE", "/own/key").header("x-amz-bypass-governance-retention", "true");
     lacking(&world, bypass, "bypass").await;
-    for path in ["/own?lifecycle", "/own?object-lock", "/own/key?retention", "/own/key?legal-hold"] {
+    for path in [
+        "/own?lifecycle",
+        "/own?object-lock",
+        "/own/key?retention",
+        "/own/key?legal-hold",
+    ] {
         lacking(&world, ask("PUT", path).body("<x/>"), path).await;
     }
     lacking(&world, ask("DELETE", "/own?lifecycle"), "lifecycle").await;
     let forced = ask("DELETE", "/own").header("x-minio-force-delete", "true");
     let answer = forced.send(&world).await;
-    assert_eq!((answer.status, answer.code().as_str()), (409, "BucketNotEmpty"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (409, "BucketNotEmpty")
+    );
     assert_eq!(world.keys("own"), ["key"]);
 }
 
@@ -239,7 +302,8 @@ fn no_attack_is_forgotten() {
         .filter_map(|line| line.split_once("fn ").map(|(_, name)| name))
         .filter(|name| {
             let mut chars = name.chars();
-            matches!(chars.next(), Some('b' | 'c')) && chars.next().is_some_and(|c| c.is_ascii_digit())
+            matches!(chars.next(), Some('b' | 'c'))
+                && chars.next().is_some_and(|c| c.is_ascii_digit())
         });
     assert!(names.count() >= 22);
 }
@@ -249,7 +313,10 @@ async fn forms_are_answered_in_the_words_of_sts() {
     let world = world().await;
     let form = |body: &str| {
         ask("POST", "/")
-            .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+            .header(
+                "content-type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            )
             .body(body)
     };
     let answer = form("Action=GetCallerIdentity").send(&world).await;
@@ -258,8 +325,14 @@ async fn forms_are_answered_in_the_words_of_sts() {
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Outer><Source>"
     ));
     let answer = form("Action=No").send(&world).await;
-    assert_eq!((answer.status, answer.code().as_str()), (403, "AccessDenied"));
-    assert_eq!(answer.element("Message").as_deref(), Some("no &lt;&amp;&gt;"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (403, "AccessDenied")
+    );
+    assert_eq!(
+        answer.element("Message").as_deref(),
+        Some("no &lt;&amp;&gt;")
+    );
     let (answer, reached) = tried(&world, form(&"x".repeat(70_000))).await;
     assert_eq!((answer.status, reached), (400, false));
 }

@@ -34,20 +34,7 @@ pub(crate) fn translate(
     let allow = parts.allow.ok_or_else(|| missing("Effect"))?;
     let actions = parts.actions.ok_or_else(|| missing("Action"))?;
     let mut when = Vec::new();
-    match (parts.principal, kind.has_principals()) {
-        (Some(value), true) => {
-            let place = format!("{place}.Principal");
-            when.extend(principals::translate(&place, value, !allow, tenant)?);
-        }
-        (None, true) => return Err(missing("Principal")),
-        (Some(_), false) => {
-            return Err(DocumentError::new(
-                &format!("{place}.Principal"),
-                "a document that is attached to an identity names no principal",
-            ));
-        }
-        (None, false) => {}
-    }
+    when.extend(of_principal(place, parts.principal, allow, kind, tenant)?);
     let conditional = !when.is_empty() || !parts.conditions.is_empty();
     let patterns = parts
         .resources
@@ -93,6 +80,28 @@ pub(crate) fn translate(
         cedar,
         reaches: vec![reach],
     })
+}
+
+/// The condition that the asker is one of those named, where a document names any.
+fn of_principal(
+    place: &str,
+    principal: Option<Json>,
+    allow: bool,
+    kind: Kind<'_>,
+    tenant: TenantId,
+) -> Result<Option<String>, DocumentError> {
+    match (principal, kind.has_principals()) {
+        (Some(value), true) => {
+            let place = format!("{place}.Principal");
+            principals::translate(&place, value, !allow, tenant)
+        }
+        (None, true) => Err(DocumentError::new(place, "Principal is missing")),
+        (Some(_), false) => Err(DocumentError::new(
+            &format!("{place}.Principal"),
+            "a document that is attached to an identity names no principal",
+        )),
+        (None, false) => Ok(None),
+    }
 }
 
 fn parts(place: &str, members: Vec<(String, Json)>) -> Result<Parts, DocumentError> {

@@ -350,6 +350,13 @@ fn what_cannot_be_translated_is_refused_with_place_and_word() {
             "Statement[0].Condition.StringEquals.aws:SourceIp",
             "StringEquals",
         ),
+    ];
+    refused_with(cases.to_vec());
+}
+
+#[test]
+fn what_is_not_as_documents_are_is_refused_with_place_and_word() {
+    let cases = [
         (
             statement("Allow", "s3:Fly", "*", "{}"),
             "Statement[0].Action",
@@ -418,6 +425,10 @@ fn what_cannot_be_translated_is_refused_with_place_and_word() {
             "at most",
         ),
     ];
+    refused_with(cases.to_vec());
+}
+
+fn refused_with(cases: Vec<(String, &str, &str)>) {
     for (document, place, word) in cases {
         let error = Compiled::check(&document, Kind::Identity, TENANT).unwrap_err();
         assert_eq!(error.place, place, "{document}: {error}");

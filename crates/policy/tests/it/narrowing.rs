@@ -9,7 +9,7 @@ use policy::{
     Standing,
 };
 use proptest::prelude::*;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 const ALLOW: &str =
     r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::records/*"}"#;
@@ -231,8 +231,7 @@ proptest! {
     fn a_session_never_exceeds_what_its_parent_may(
         parent in a_document(), session in a_document(), bucket in a_document(), secure: bool, inside: bool,
     ) {
-        static POLICIES: LazyLock<Policies> = LazyLock::new(|| Policies::embedded().unwrap());
-        let policies = &*POLICIES;
+        let policies = Policies::embedded().unwrap();
         let source = if inside { "10.9.9.9" } else { "192.0.2.9" };
         let via = Via { source: Some(source.parse().unwrap()), secure };
         let alone = role(vec![read(&parent)]);

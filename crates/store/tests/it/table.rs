@@ -24,7 +24,11 @@ async fn administration() -> Rig {
     );
     let in_office = r#"{"Statement":{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::records","arn:aws:s3:::records/*"],"Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}}"#;
     for (role, name, policy) in [
-        (false, "anna", Some(allow(&["s3:GetObject", "s3:ListBucket"], &["*"]))),
+        (
+            false,
+            "anna",
+            Some(allow(&["s3:GetObject", "s3:ListBucket"], &["*"])),
+        ),
         (false, "deputy", Some(deputy)),
         (false, "luc", Some(in_office.to_owned())),
         (false, "nobody", None),
@@ -48,10 +52,17 @@ async fn administration() -> Rig {
         made.unwrap();
     }
     let sealed = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":["s3:DeleteObject","s3:DeleteBucket"],"Resource":["arn:aws:s3:::statistics","arn:aws:s3:::statistics/*"]}}"#;
-    let caller = rig.client.ask(&rig.node, "PUT", &bucket("statistics")).await;
+    let caller = rig
+        .client
+        .ask(&rig.node, "PUT", &bucket("statistics"))
+        .await;
     rig.node
         .store
-        .bucket_policy(caller.unwrap(), &bucket("statistics"), PolicyAct::Put(sealed.into()))
+        .bucket_policy(
+            caller.unwrap(),
+            &bucket("statistics"),
+            PolicyAct::Put(sealed.into()),
+        )
         .await
         .unwrap();
     rig
