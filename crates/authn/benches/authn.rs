@@ -37,6 +37,7 @@ fn requests(criterion: &mut Criterion) {
         raw_path: "/test.txt",
         raw_query: "",
         headers: &headers,
+        via: authn::Via::default(),
     };
     let secret = SecretKey::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
     let now = UnixMillis(1_369_353_600_000);

@@ -82,9 +82,12 @@ pub enum AuthnError {
     /// A payload word that is known and not offered.
     #[error("this form of x-amz-content-sha256 is not supported here")]
     PayloadUnsupported,
-    /// A session token was sent; there are none.
-    #[error("session tokens are not in use here")]
+    /// A session token that is none of ours, or not this access key's.
+    #[error("the session token is not valid")]
     SessionToken,
+    /// The session is over.
+    #[error("the session has expired")]
+    TokenExpired,
     /// Path or query cannot be decoded.
     #[error("the path or the query has an invalid percent escape")]
     Uri,
@@ -132,9 +135,11 @@ impl AuthnError {
             Self::Skewed { .. } => "RequestTimeTooSkewed",
             Self::PayloadUnsupported => "NotImplemented",
             Self::SessionToken => "InvalidToken",
+            Self::TokenExpired => "ExpiredToken",
             Self::Uri => "InvalidURI",
-            Self::UnknownAccessKey => "InvalidAccessKeyId",
-            Self::Mismatch | Self::HeaderMissing(_) => "SignatureDoesNotMatch",
+            Self::UnknownAccessKey | Self::Mismatch | Self::HeaderMissing(_) => {
+                "SignatureDoesNotMatch"
+            }
             Self::WrongSigningKey => "InternalError",
         }
     }
@@ -161,6 +166,7 @@ impl AuthnError {
             | Self::PayloadMissing
             | Self::PayloadInvalid
             | Self::SessionToken
+            | Self::TokenExpired
             | Self::Uri => 400,
             Self::PayloadUnsupported => 501,
             Self::WrongSigningKey => 500,
@@ -209,15 +215,14 @@ impl AuthnError {
                  of the client; nothing was changed."
                     .to_owned()
             }
-            Self::Mismatch => "The request signature we calculated does not match the signature you \
-                 provided. Check your key and signing method."
+            // One answer for both: whoever guesses keys does not learn which there are.
+            Self::Mismatch | Self::UnknownAccessKey => "The request signature we calculated does not match \
+                 the signature you provided, or there is no such access key. Check your key and signing method."
                 .to_owned(),
-            Self::UnknownAccessKey => {
-                "The access key you provided does not exist in our records.".to_owned()
+            Self::SessionToken => {
+                "The provided token is malformed or otherwise invalid.".to_owned()
             }
-            Self::SessionToken => "The provided token is malformed or otherwise invalid: session tokens are \
-                 not in use here. Leave the session token out of the client's settings."
-                .to_owned(),
+            Self::TokenExpired => "The provided token has expired.".to_owned(),
             Self::PayloadInvalid => "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
                  STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, \
                  STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."

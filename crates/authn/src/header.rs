@@ -3,7 +3,7 @@
 use crate::canonical::{Canonical, Query, signed_headers};
 use crate::error::{AuthnError, Place};
 use crate::request::{PayloadHash, Presented, RequestHead};
-use crate::scope::Scope;
+use crate::scope::{Scope, Service};
 use crate::time::SigningTime;
 use words::hex;
 
@@ -16,11 +16,9 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
         .single("authorization", Place::Header)?
         .unwrap_or_default();
     let fields = Fields::parse(value)?;
-    if request.values("x-amz-security-token").next().is_some() {
-        return Err(AuthnError::SessionToken);
-    }
+    let token = session_token(request)?;
     let time = signing_time(request)?;
-    let scope = Scope::parse(fields.credential, Place::Header, &time)?;
+    let scope = Scope::parse(fields.credential, Place::Header, &time, &[Service::S3])?;
     let names = signed_headers(fields.signed_headers, request, Place::Header)?;
     let payload = request
         .single("x-amz-content-sha256", Place::Header)?
@@ -43,11 +41,19 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
         digests: canonical.digests()?,
         method: request.method.to_owned(),
         raw_path: request.raw_path.to_owned(),
+        via: request.via,
+        token,
     })
 }
 
+/// The token of a session. Like every `x-amz-` header it has to be signed.
+pub(crate) fn session_token(request: &RequestHead<'_>) -> Result<Option<String>, AuthnError> {
+    let token = request.single("x-amz-security-token", Place::Header)?;
+    Ok(token.map(str::to_owned))
+}
+
 /// `x-amz-date` counts before `Date`.
-fn signing_time(request: &RequestHead<'_>) -> Result<SigningTime, AuthnError> {
+pub(crate) fn signing_time(request: &RequestHead<'_>) -> Result<SigningTime, AuthnError> {
     match request.single("x-amz-date", Place::Header)? {
         Some(text) => SigningTime::basic(text),
         None => request
@@ -57,15 +63,15 @@ fn signing_time(request: &RequestHead<'_>) -> Result<SigningTime, AuthnError> {
     .ok_or(AuthnError::NoDate)
 }
 
-struct Fields<'a> {
-    credential: &'a str,
-    signed_headers: &'a str,
-    signature: [u8; 32],
+pub(crate) struct Fields<'a> {
+    pub credential: &'a str,
+    pub signed_headers: &'a str,
+    pub signature: [u8; 32],
 }
 
 impl<'a> Fields<'a> {
     /// `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, each field exactly once.
-    fn parse(value: &'a str) -> Result<Self, AuthnError> {
+    pub fn parse(value: &'a str) -> Result<Self, AuthnError> {
         let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
         match algorithm {
             ALGORITHM => {}

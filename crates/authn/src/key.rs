@@ -1,6 +1,6 @@
 //! The secret half of an S3 credential and the key of one day derived from it.
 
-use crate::scope::DateStamp;
+use crate::scope::{DateStamp, Service};
 use aws_lc_rs::hmac;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -34,18 +34,24 @@ pub struct SigningKey {
     key: hmac::Key,
     date: DateStamp,
     region: String,
+    service: Service,
 }
 
 impl SigningKey {
     /// Derives the key, as Signature Version 4 prescribes: four HMACs over day, region, service and end.
     #[must_use]
     pub fn derive(secret: &SecretKey, date: DateStamp, region: &str) -> Self {
+        Self::derive_for(secret, date, region, Service::S3)
+    }
+    /// The same for another service.
+    #[must_use]
+    pub fn derive_for(secret: &SecretKey, date: DateStamp, region: &str, service: Service) -> Self {
         let first = Zeroizing::new(format!("AWS4{}", secret.expose()));
         let mut key = hmac::Key::new(hmac::HMAC_SHA256, first.as_bytes());
         for word in [
             date.as_bytes().as_slice(),
             region.as_bytes(),
-            b"s3",
+            service.word().as_bytes(),
             b"aws4_request",
         ] {
             key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, word).as_ref());
@@ -54,12 +60,18 @@ impl SigningKey {
             key,
             date,
             region: region.to_owned(),
+            service,
         }
     }
     /// The day it is for.
     #[must_use]
     pub const fn date(&self) -> DateStamp {
         self.date
+    }
+    /// The service it is for.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.service
     }
     /// The region it is for.
     #[must_use]

@@ -13,9 +13,11 @@ pub mod chunked;
 pub mod chunks;
 mod encoding;
 pub mod error;
+mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod header;
+pub mod jwt;
 pub mod key;
 mod presigned;
 pub mod request;
@@ -26,8 +28,9 @@ mod verify;
 
 pub use chunks::{ChunkCheck, ChunkMismatch, ChunkSignatures};
 pub use error::{Answer, AuthnError};
+pub use form::{form_fields, present_form};
 pub use header::ALGORITHM as SIGNATURE_ALGORITHM;
 pub use key::{SecretKey, SigningKey};
-pub use request::{PayloadHash, Presented, RequestHead, present};
-pub use scope::DateStamp;
-pub use verify::{Caller, Credential, Verified, verify, verify_with};
+pub use request::{PayloadHash, Presented, RequestHead, Via, present};
+pub use scope::{DateStamp, Service};
+pub use verify::{Caller, Credential, Verified, verify, verify_session, verify_with};

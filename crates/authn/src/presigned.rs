@@ -3,7 +3,7 @@
 use crate::canonical::{Canonical, Query, signed_headers};
 use crate::error::{AuthnError, Place};
 use crate::request::{PayloadHash, Presented, RequestHead};
-use crate::scope::Scope;
+use crate::scope::{Scope, Service};
 use crate::time::SigningTime;
 use words::hex;
 use words::limits::PRESIGN_SECONDS_MAX;
@@ -28,18 +28,26 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
             "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"",
         ));
     }
-    let token = query.has("X-Amz-Security-Token")
-        || request.values("x-amz-security-token").next().is_some();
-    if token {
+    // In a link the token stands in the query, where it is signed with the rest.
+    if request.values("x-amz-security-token").next().is_some() {
         return Err(AuthnError::SessionToken);
     }
+    let token = match query.has("X-Amz-Security-Token") {
+        true => Some(required(query, "X-Amz-Security-Token")?.to_owned()),
+        false => None,
+    };
     let time = SigningTime::basic(required(query, "X-Amz-Date")?).ok_or_else(|| {
         AuthnError::malformed(
             Place::Query,
             "X-Amz-Date must be in the format yyyyMMddTHHmmssZ",
         )
     })?;
-    let scope = Scope::parse(required(query, "X-Amz-Credential")?, Place::Query, &time)?;
+    let scope = Scope::parse(
+        required(query, "X-Amz-Credential")?,
+        Place::Query,
+        &time,
+        &[Service::S3],
+    )?;
     let expires = lifetime(required(query, "X-Amz-Expires")?)?;
     let names = signed_headers(
         required(query, "X-Amz-SignedHeaders")?,
@@ -72,6 +80,8 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
         digests: canonical.digests()?,
         method: request.method.to_owned(),
         raw_path: request.raw_path.to_owned(),
+        via: request.via,
+        token,
     })
 }
 

@@ -2,11 +2,21 @@
 //! digest. Nothing here is believed yet.
 
 use crate::error::{AuthnError, Place};
-use crate::scope::{DateStamp, Scope};
+use crate::scope::{DateStamp, Scope, Service};
 use crate::time::SigningTime;
 use crate::{canonical, header, presigned};
+use std::net::IpAddr;
 use words::limits::CLOCK_SKEW_MS_MAX;
 use words::{AccessKeyId, UnixMillis, hex};
+
+/// How a request came here, as the door saw it. Nothing of it is taken from what the client says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Via {
+    /// The other end of the connection; `None` if the door does not know.
+    pub source: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+}
 
 /// The head of an HTTP request as it came over the wire.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +29,8 @@ pub struct RequestHead<'a> {
     pub raw_query: &'a str,
     /// All headers in the order they were sent, names in lower case, repeated ones repeated.
     pub headers: &'a [(String, String)],
+    /// How it came here.
+    pub via: Via,
 }
 
 impl RequestHead<'_> {
@@ -98,6 +110,8 @@ pub struct Presented {
     pub(crate) digests: [Option<[u8; 32]>; 2],
     pub(crate) method: String,
     pub(crate) raw_path: String,
+    pub(crate) via: Via,
+    pub(crate) token: Option<String>,
 }
 
 impl std::fmt::Debug for Presented {
@@ -138,6 +152,16 @@ impl Presented {
     #[must_use]
     pub const fn date(&self) -> DateStamp {
         self.scope.date
+    }
+    /// The token of a session that it carries.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+    /// The service that it is signed for.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.scope.service
     }
     /// What the signature says about the body.
     #[must_use]

@@ -31,17 +31,46 @@ impl fmt::Display for DateStamp {
     }
 }
 
+/// The service that a signature is for. What is signed for one is good for no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Buckets and objects.
+    S3,
+    /// Sessions.
+    Sts,
+    /// Identities.
+    Iam,
+}
+
+impl Service {
+    /// Its name in scopes.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Sts => "sts",
+            Self::Iam => "iam",
+        }
+    }
+}
+
 /// Who signed, for which day, region and service.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     pub access_key: AccessKeyId,
     pub date: DateStamp,
     pub region: String,
+    pub service: Service,
 }
 
 impl Scope {
     /// Reads the five fields. The region is compared later, by whoever knows ours.
-    pub fn parse(credential: &str, place: Place, time: &SigningTime) -> Result<Self, AuthnError> {
+    pub fn parse(
+        credential: &str,
+        place: Place,
+        time: &SigningTime,
+        services: &[Service],
+    ) -> Result<Self, AuthnError> {
         let malformed = |why: String| AuthnError::malformed(place, why);
         let fields: Vec<&str> = credential.split('/').collect();
         let [key, date, region, service, end] = fields.as_slice() else {
@@ -57,12 +86,14 @@ impl Scope {
                     quotable(date)
                 ))
             })?;
-        if *service != "s3" {
+        let Some(service) = services.iter().find(|known| known.word() == *service) else {
+            let own: Vec<&str> = services.iter().map(|known| known.word()).collect();
             return Err(malformed(format!(
-                "incorrect service '{}'; this endpoint belongs to 's3'",
-                quotable(service)
+                "incorrect service '{}'; this endpoint belongs to '{}'",
+                quotable(service),
+                own.join("' and '")
             )));
-        }
+        };
         if *end != "aws4_request" {
             return Err(malformed(
                 "the Credential must end in aws4_request".to_owned(),
@@ -73,11 +104,17 @@ impl Scope {
             access_key,
             date: stamp,
             region: (*region).to_owned(),
+            service: *service,
         })
     }
 
     /// The scope without the key, as it stands in strings to sign.
     pub fn text(&self) -> String {
-        format!("{}/{}/s3/aws4_request", self.date, self.region)
+        format!(
+            "{}/{}/{}/aws4_request",
+            self.date,
+            self.region,
+            self.service.word()
+        )
     }
 }

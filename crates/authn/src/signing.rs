@@ -106,6 +106,7 @@ mod tests {
         ];
         let sign = |headers: &[(String, String)], query| {
             let head = RequestHead {
+                via: crate::Via::default(),
                 method: "PUT",
                 raw_path: "/bucket/c/00ff",
                 raw_query: query,
@@ -115,13 +116,10 @@ mod tests {
         };
         let signed = sign(&headers, "list-type=2&prefix=c%2F");
         headers.push(("authorization".to_owned(), signed));
-        let credential = || Credential {
-            tenant: TenantId::from_bytes([1; 16]),
-            suspended: false,
-            not_after: None,
-        };
+        let credential = || Credential::active(TenantId::from_bytes([1; 16]));
         let check = |method: &str, path: &str| {
             let head = RequestHead {
+                via: crate::Via::default(),
                 method,
                 raw_path: path,
                 raw_query: "list-type=2&prefix=c%2F",

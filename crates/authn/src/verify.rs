@@ -4,7 +4,7 @@ use crate::canonical::string_to_sign;
 use crate::chunks::ChunkSignatures;
 use crate::error::AuthnError;
 use crate::key::{SecretKey, SigningKey};
-use crate::request::{PayloadHash, Presented};
+use crate::request::{PayloadHash, Presented, Via};
 use words::{AccessKeyId, TenantId, UnixMillis};
 
 /// What is on record about an access key, beside its secret.
@@ -16,6 +16,9 @@ pub struct Credential {
     pub suspended: bool,
     /// When it ends, if it ends.
     pub not_after: Option<UnixMillis>,
+    /// Digest of what its holder is and of the documents that narrow what it may; all zero for a key that
+    /// speaks for its whole tenant.
+    pub standing: [u8; 32],
 }
 
 impl Credential {
@@ -26,6 +29,7 @@ impl Credential {
             tenant,
             suspended: false,
             not_after: None,
+            standing: [0; 32],
         }
     }
 }
@@ -38,6 +42,7 @@ pub struct Caller {
     request_digest: [u8; 32],
     method: String,
     raw_path: String,
+    via: Via,
 }
 
 impl Caller {
@@ -65,6 +70,11 @@ impl Caller {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
+    }
+    /// How the request came here.
+    #[must_use]
+    pub const fn via(&self) -> Via {
+        self.via
     }
     /// The path that was signed, as it was sent. It can hold personal data: not for logs.
     #[must_use]
@@ -103,19 +113,50 @@ pub fn verify(
     region: &str,
 ) -> Result<Verified, AuthnError> {
     presented.admit(now, region)?;
-    let key = SigningKey::derive(secret, presented.date(), region);
+    let key = SigningKey::derive_for(secret, presented.date(), region, presented.service());
     verify_with(presented, &key, credential, now)
 }
 
-/// Like [`verify`], with a signing key that was derived before. The region is the key's.
+/// Like [`verify`], with a signing key that was derived before. Region and service are the key's. A request
+/// that carries a session's token is refused: whoever has opened that token calls [`verify_session`].
 pub fn verify_with(
     presented: Presented,
     key: &SigningKey,
     credential: Credential,
     now: UnixMillis,
 ) -> Result<Verified, AuthnError> {
+    if presented.token.is_some() {
+        return Err(AuthnError::SessionToken);
+    }
+    checked(presented, key, credential, now)
+}
+
+/// Like [`verify_with`] for a request of a session: `opened` is the token that the key and the credential were
+/// taken from.
+pub fn verify_session(
+    presented: Presented,
+    opened: &str,
+    key: &SigningKey,
+    credential: Credential,
+    now: UnixMillis,
+) -> Result<Verified, AuthnError> {
+    if presented.token.as_deref() != Some(opened) {
+        return Err(AuthnError::SessionToken);
+    }
+    if credential.not_after.is_some_and(|end| end <= now) {
+        return Err(AuthnError::TokenExpired);
+    }
+    checked(presented, key, credential, now)
+}
+
+fn checked(
+    presented: Presented,
+    key: &SigningKey,
+    credential: Credential,
+    now: UnixMillis,
+) -> Result<Verified, AuthnError> {
     presented.admit(now, key.region())?;
-    if key.date() != presented.date() {
+    if key.date() != presented.date() || key.service() != presented.scope.service {
         return Err(AuthnError::WrongSigningKey);
     }
     let scope = presented.scope.text();
@@ -147,6 +188,7 @@ pub fn verify_with(
         request_digest,
         method: presented.method,
         raw_path: presented.raw_path,
+        via: presented.via,
     };
     Ok(Verified {
         caller,

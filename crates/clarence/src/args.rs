@@ -90,6 +90,15 @@ first client how to connect.")]
     /// Credentials of tenants
     #[command(subcommand)]
     Key(Key),
+    /// People, workloads and roles of tenants
+    #[command(subcommand)]
+    Identity(crate::identity_args::Identity),
+    /// Who may do what on what
+    #[command(subcommand)]
+    Policy(crate::identity_args::Policy),
+    /// What tenants use, and what they may use
+    #[command(subcommand)]
+    Meter(crate::identity_args::Meter),
     /// The record of everything that touched data or names
     #[command(subcommand)]
     Ledger(Ledger),
@@ -252,7 +261,7 @@ pub enum Tenant {
 pub enum Key {
     /// Make a credential; its secret is shown once
     #[command(
-        after_help = "Examples:\n  clarence key add --tenant tax-office\n  clarence key add --tenant tax-office --expires 12h"
+        after_help = "Examples:\n  clarence key add --tenant tax-office\n  clarence key add --tenant tax-office --expires 12h --policy read-only.json\n  clarence key add --tenant tax-office --identity anna"
     )]
     Add {
         /// The tenant's name
@@ -261,6 +270,12 @@ pub enum Key {
         /// How long it is good for: 90s, 30m, 12h, 7d [default: until it is suspended]
         #[arg(long, value_name = "DURATION", value_parser = seconds)]
         expires: Option<u64>,
+        /// The person or workload it is for [default: the whole tenant]
+        #[arg(long, value_name = "NAME")]
+        identity: Option<String>,
+        /// A policy document that narrows it, or - for stdin
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Stop a credential
     #[command(after_help = "Example:\n  clarence key suspend CLR7Q...")]
@@ -440,6 +455,9 @@ impl Verb {
             Self::Tenant(Tenant::List) => "tenant.list",
             Self::Key(Key::Add { .. }) => "key.add",
             Self::Key(Key::Suspend { .. }) => "key.suspend",
+            Self::Identity(asked) => asked.kind(),
+            Self::Policy(asked) => asked.kind(),
+            Self::Meter(asked) => asked.kind(),
             Self::Ledger(Ledger::Verify(_)) => "ledger.verify",
             Self::Ledger(Ledger::Tail { .. }) => "ledger.tail",
             Self::Ledger(Ledger::Publish) => "ledger.publish",
@@ -488,7 +506,7 @@ impl SiteLetter {
 }
 
 /// `90s`, `30m`, `12h`, `7d` in seconds.
-fn seconds(text: &str) -> Result<u64, String> {
+pub fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no duration; write it like 90s, 30m, 12h or 7d");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let factor = match unit {

@@ -11,6 +11,7 @@ mod envelope;
 mod erasure;
 mod exit;
 mod guest;
+mod identity_args;
 mod joint;
 mod logging;
 mod node;

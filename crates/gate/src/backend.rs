@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use authn::{ChunkCheck, PayloadHash, RequestHead};
 use std::any::Any;
 use std::borrow::Cow;
+use store::PolicyAct;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, ObjectInfo, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
@@ -78,11 +79,34 @@ pub struct ObjectHead {
     pub length: u64,
 }
 
+/// Part of the answer to a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// A name and a text.
+    Text(String, String),
+    /// A name and what stands in it.
+    Group(String, Vec<Element>),
+}
+
+/// What a form to STS or IAM came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The action.
+    pub action: String,
+    /// `sts` or `iam`.
+    pub service: String,
+    /// What it came to.
+    pub elements: Vec<Element>,
+}
+
 /// The node as the door sees it: [`identify`](Backend::identify) first, then one verb with its caller.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// Checks who signed the request; records the denial itself when it refuses.
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal>;
+
+    /// A form to STS or IAM: who asks is checked, decided and done in one; a denial is recorded.
+    async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal>;
 
     /// ListBuckets.
     async fn list_buckets(&self, caller: Known) -> Result<Vec<BucketInfo>, StoreError>;
@@ -94,6 +118,13 @@ pub trait Backend: Send + Sync + 'static {
         caller: Known,
         bucket: &BucketName,
     ) -> Result<BucketInfo, StoreError>;
+    /// GetBucketPolicy (gives the document), PutBucketPolicy, DeleteBucketPolicy.
+    async fn bucket_policy(
+        &self,
+        caller: Known,
+        bucket: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError>;
     /// DeleteBucket.
     async fn delete_bucket(&self, caller: Known, bucket: &BucketName) -> Result<(), StoreError>;
     /// ListObjects and ListObjectsV2.

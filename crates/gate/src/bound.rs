@@ -4,7 +4,7 @@
 use crate::door::unhoisted;
 use crate::query::Query;
 use crate::target::Target;
-use crate::verb::Verb;
+use crate::verb::{Verb, is_selector};
 use crate::verbs::copy_source;
 use authn::RequestHead;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -17,6 +17,9 @@ pub enum Act<'a> {
     ListBuckets,
     CreateBucket(&'a BucketName),
     HeadBucket(&'a BucketName),
+    GetPolicy(&'a BucketName),
+    PutPolicy(&'a BucketName),
+    DeletePolicy(&'a BucketName),
     DeleteBucket(&'a BucketName),
     ListObjects(&'a BucketName),
     GetObject(&'a BucketName, &'a ObjectKey),
@@ -83,10 +86,18 @@ impl Bound {
         let reads = get || self.method == Method::HEAD;
         match act {
             Act::ListBuckets => get && matches!(self.target, Target::Root),
-            Act::CreateBucket(bucket) => self.method == Method::PUT && self.is_bucket(bucket),
-            Act::DeleteBucket(bucket) => self.method == Method::DELETE && self.is_bucket(bucket),
+            Act::CreateBucket(bucket) => {
+                self.method == Method::PUT && self.is_bucket(bucket) && self.is_plain()
+            }
+            Act::DeleteBucket(bucket) => {
+                self.method == Method::DELETE && self.is_bucket(bucket) && self.is_plain()
+            }
+            Act::GetPolicy(bucket) => get && self.is_policy(bucket),
+            Act::PutPolicy(bucket) => self.method == Method::PUT && self.is_policy(bucket),
+            Act::DeletePolicy(bucket) => self.method == Method::DELETE && self.is_policy(bucket),
             Act::HeadBucket(bucket) => self.is_bucket(bucket),
-            Act::ListObjects(bucket) | Act::ListUploads(bucket) => get && self.is_bucket(bucket),
+            Act::ListObjects(bucket) => self.verb == Verb::ListObjects && self.is_bucket(bucket),
+            Act::ListUploads(bucket) => get && self.query.has("uploads") && self.is_bucket(bucket),
             Act::GetObject(bucket, key) => {
                 self.verb == Verb::GetObject && self.is_object(bucket, key)
             }
@@ -138,6 +149,14 @@ impl Bound {
     fn is_bucket(&self, bucket: &BucketName) -> bool {
         matches!(&self.target, Target::Bucket(signed) if signed == bucket)
     }
+    /// Without a word that chooses another operation on the same bucket.
+    fn is_plain(&self) -> bool {
+        !self.query.iter().any(|(name, _)| is_selector(name))
+    }
+    fn is_policy(&self, bucket: &BucketName) -> bool {
+        let asked = self.query.has("policy") || self.query.has("policyStatus");
+        asked && self.is_bucket(bucket)
+    }
     fn is_object(&self, bucket: &BucketName, key: &ObjectKey) -> bool {
         matches!(&self.target, Target::Object(signed, of) if signed == bucket && of == key)
     }
@@ -167,6 +186,7 @@ mod tests {
             raw_path: path,
             raw_query: query,
             headers: &headers,
+            via: authn::Via::default(),
         };
         Bound::of(&head, &["localhost".to_owned()]).unwrap()
     }
@@ -176,11 +196,14 @@ mod tests {
         k: &'a ObjectKey,
         source: Source<'a>,
         upload: VersionId,
-    ) -> [Act<'a>; 14] {
+    ) -> [Act<'a>; 17] {
         [
             Act::ListBuckets,
             Act::CreateBucket(b),
             Act::DeleteBucket(b),
+            Act::GetPolicy(b),
+            Act::PutPolicy(b),
+            Act::DeletePolicy(b),
             Act::ListObjects(b),
             Act::GetObject(b, k),
             Act::PutObject(b, k),
@@ -211,6 +234,9 @@ mod tests {
             head("GET", "/", "", None),
             head("PUT", "/own", "", None),
             head("DELETE", "/own", "", None),
+            head("GET", "/own", "policy=", None),
+            head("PUT", "/own", "policy=", None),
+            head("DELETE", "/own", "policy=", None),
             head("GET", "/own", "list-type=2", None),
             head("GET", "/own/k", "", None),
             head("PUT", "/own/k", "", None),
@@ -240,6 +266,9 @@ mod tests {
                         | Act::CreateBucket(_)
                         | Act::DeleteBucket(_)
                         | Act::ListObjects(_)
+                        | Act::GetPolicy(_)
+                        | Act::PutPolicy(_)
+                        | Act::DeletePolicy(_)
                         | Act::DeleteObjects(_)
                 );
                 assert!(

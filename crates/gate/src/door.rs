@@ -1,7 +1,7 @@
 //! The road of one request: identify, refuse what we lack, take the framing off the body, let s3s read the
 //! rest, ask one verb, answer.
 
-use crate::backend::{Backend, Identified};
+use crate::backend::{Answered, Backend, Identified};
 use crate::body::out::Out;
 use crate::body::{Wire, incoming};
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::target::Target;
 use crate::ticket::{Asked, Ticket};
 use crate::verb::Verb;
 use crate::verbs::Verbs;
-use crate::{document, unsupported};
+use crate::{document, form, unsupported};
 use authn::RequestHead;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, SERVER};
@@ -62,7 +62,7 @@ impl Door {
         let head = request.method() == Method::HEAD;
         let resource = request.uri().path().to_owned();
         let mut verb = Verb::Other.name();
-        let mut answer = match self.serve(request, &mut verb).await {
+        let mut answer = match self.serve(request, &mut verb, &id).await {
             Ok(answer) => answer,
             Err(no) => refused(&no, &resource, &id, head),
         };
@@ -129,10 +129,14 @@ impl Door {
         &self,
         request: Request<Incoming>,
         verb: &mut &'static str,
+        id: &str,
     ) -> Result<Response<Out>, No> {
         let (parts, body) = request.into_parts();
         let mut wire = Wire::new(body, &parts.headers);
-        let mut answer = self.go(parts, &mut wire, verb).await;
+        let mut answer = match self.form(&parts, &mut wire).await {
+            Some(answered) => Ok(form::answer(answered, id)),
+            None => self.go(parts, &mut wire, verb).await,
+        };
         if wire.answered_unasked() {
             answer = match answer {
                 Ok(mut answer) => {
@@ -201,19 +205,30 @@ impl Door {
         self.ask(plain, &ticket).await
     }
 
-    async fn identify(&self, parts: &http::request::Parts) -> Result<Identified, No> {
-        let mut headers = Vec::with_capacity(parts.headers.len());
-        for (name, value) in &parts.headers {
-            let value = std::str::from_utf8(value.as_bytes())
-                .map_err(|_| No::argument(format!("The header {name} is not UTF-8")))?;
-            headers.push((name.as_str().to_owned(), value.to_owned()));
+    /// Answers a form to STS or IAM; nothing, if the request is none.
+    async fn form(
+        &self,
+        parts: &http::request::Parts,
+        wire: &mut Wire,
+    ) -> Option<Result<Answered, No>> {
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let target = Target::parse(parts.uri.path(), host, &self.config.domains).ok()?;
+        if !form::is(&parts.method, &target, &parts.headers) {
+            return None;
         }
-        let head = RequestHead {
-            method: parts.method.as_str(),
-            raw_path: parts.uri.path(),
-            raw_query: parts.uri.query().unwrap_or_default(),
-            headers: &headers,
+        let answered = async {
+            self.open()?;
+            let form = form::read(&parts.headers, wire, self.config.idle_timeout).await?;
+            let headers = texts(&parts.headers)?;
+            let head = head(parts, &headers);
+            Ok(self.backend.query(&head, form.to_vec()).await?)
         };
+        Some(answered.await)
+    }
+
+    async fn identify(&self, parts: &http::request::Parts) -> Result<Identified, No> {
+        let headers = texts(&parts.headers)?;
+        let head = head(parts, &headers);
         Ok(self.backend.identify(&head).await?)
     }
 
@@ -250,6 +265,29 @@ impl Door {
 
 fn store_fault(why: &str) -> No {
     store::error::StoreError::Internal(why.to_owned()).into()
+}
+
+/// The headers as texts.
+fn texts(headers: &HeaderMap) -> Result<Vec<(String, String)>, No> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = std::str::from_utf8(value.as_bytes())
+                .map_err(|_| No::argument(format!("The header {name} is not UTF-8")))?;
+            Ok((name.as_str().to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+/// The head of a request as it is checked.
+fn head<'a>(parts: &'a http::request::Parts, headers: &'a [(String, String)]) -> RequestHead<'a> {
+    RequestHead {
+        method: parts.method.as_str(),
+        raw_path: parts.uri.path(),
+        raw_query: parts.uri.query().unwrap_or_default(),
+        headers,
+        via: parts.extensions.get().copied().unwrap_or_default(),
+    }
 }
 
 /// Browsers' form uploads sign a policy in the form instead of the request.

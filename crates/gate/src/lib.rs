@@ -16,6 +16,7 @@ pub mod config;
 mod document;
 mod door;
 mod expected;
+mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod metadata;
@@ -32,7 +33,7 @@ mod verbs;
 mod watch;
 
 pub use crate::tls::{Tls, TlsError};
-pub use backend::{Backend, Identified, Known, ObjectHead, Refusal};
+pub use backend::{Answered, Backend, Element, Identified, Known, ObjectHead, Refusal};
 pub use bound::{Act, Bound};
 pub use config::{Config, TRACING_DIRECTIVE};
 pub use ops::{Ops, Readiness, Seen};

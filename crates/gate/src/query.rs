@@ -3,7 +3,8 @@
 use crate::refuse::No;
 
 /// Query parameters of a presigned URL, which end at the door.
-const AUTHENTICATION: [&str; 7] = [
+const AUTHENTICATION: [&str; 8] = [
+    "x-amz-security-token",
     "x-amz-algorithm",
     "x-amz-credential",
     "x-amz-date",

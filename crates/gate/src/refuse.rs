@@ -89,7 +89,7 @@ impl No {
     }
 }
 
-fn element(xml: &mut String, name: &str, text: &str) {
+pub(crate) fn element(xml: &mut String, name: &str, text: &str) {
     let _ = write!(xml, "<{name}>");
     for c in text.chars() {
         match c {
@@ -199,6 +199,9 @@ impl From<StoreError> for No {
             StoreError::InvalidPartOrder => (400, "InvalidPartOrder"),
             StoreError::MetadataTooLarge => (400, "MetadataTooLarge"),
             StoreError::Invalid(_) => (400, "InvalidRequest"),
+            StoreError::MalformedPolicy(_) => (400, "MalformedPolicy"),
+            StoreError::NoSuchBucketPolicy => (404, "NoSuchBucketPolicy"),
+            StoreError::QuotaExceeded(_) => (403, "QuotaExceeded"),
             StoreError::SiteAway(_) => {
                 return Self::new(503, "ServiceUnavailable", message).later(5);
             }

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::door::Door;
 use crate::ops::Ops;
 use crate::watch::{Pulse, Watched};
+use authn::Via;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -114,12 +115,17 @@ struct Connection {
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
-        let Some(tls) = self.config.tls.clone() else {
-            return self.speak(stream).await;
+        let mut via = Via {
+            source: stream.peer_addr().ok().map(|peer| peer.ip().to_canonical()),
+            secure: false,
         };
+        let Some(tls) = self.config.tls.clone() else {
+            return self.speak(stream, via).await;
+        };
+        via.secure = true;
         let handshake = tls.accept(stream);
         match tokio::time::timeout(self.config.head_timeout, handshake).await {
-            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Ok(stream)) => self.speak(stream, via).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => {
                 tls.count_slow();
@@ -128,7 +134,10 @@ impl Connection {
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+    async fn speak<S>(self, stream: S, via: Via)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Self {
             door,
             config,
@@ -137,7 +146,8 @@ impl Connection {
         let pulse = Pulse::new(config.idle_timeout);
         let io = TokioIo::new(Watched::new(stream, pulse.clone()));
         let at_work = pulse.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(via);
             let (door, at_work) = (door.clone(), at_work.clone());
             async move {
                 let _working = at_work.work();

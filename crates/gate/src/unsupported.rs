@@ -33,7 +33,8 @@ const NEVER_PREFIXES: [&str; 6] = [
 ];
 
 /// Headers of S3 that are honoured, checked elsewhere, or say nothing that could be lost.
-const KNOWN: [&str; 28] = [
+const KNOWN: [&str; 29] = [
+    "x-amz-security-token",
     "x-amz-acl",
     "x-amz-api-version",
     "x-amz-bucket-object-lock-enabled",
@@ -209,7 +210,8 @@ fn allowed(method: &Method, target: &Target) -> &'static [&'static str] {
     ];
     match (target, method) {
         (Target::Bucket(_), &Method::GET) => BUCKET_GET,
-        (Target::Bucket(_), &Method::PUT) => &["acl"],
+        (Target::Bucket(_), &Method::PUT) => &["acl", "policy"],
+        (Target::Bucket(_), &Method::DELETE) => &["policy"],
         (Target::Bucket(_), &Method::POST) => &["delete"],
         (Target::Object(..), &Method::GET) => OBJECT_GET,
         (Target::Object(..), &Method::HEAD) => &["partNumber"],

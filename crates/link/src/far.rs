@@ -3,22 +3,22 @@
 use crate::bodies::{Met, PassedOn};
 use crate::lane::{Kind, Lane, broken};
 use crate::say::{
-    Answer, Ask, Believed, BodyEnd, Head, ObjectSaid, Refused, Report, Trouble, Verb,
+    Answer, Ask, Believed, BodyEnd, Form, FormAnswer, Head, ObjectSaid, Refused, Report, Trouble,
+    Verb,
 };
 use crate::trunk::Trunk;
 use async_trait::async_trait;
 use authn::{ChunkCheck, RequestHead};
 use futures::{FutureExt as _, StreamExt as _};
-use gate::{Backend, Identified, Known, ObjectHead, Refusal};
-use std::borrow::Cow;
+use gate::{Answered, Backend, Identified, Known, ObjectHead, Refusal};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use store::StoreError;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, TrailerSlot, UploadAsked,
 };
+use store::{PolicyAct, StoreError};
 use tokio::net::UnixStream;
 use words::{BucketName, ObjectKey, VersionId};
 
@@ -87,13 +87,7 @@ impl Lanes {
 
     async fn ask_who(&self, head: &RequestHead<'_>) -> io::Result<Result<Identified, Refusal>> {
         let mut lane = self.lane()?;
-        let said = Head {
-            method: Cow::Borrowed(head.method),
-            path: Cow::Borrowed(head.raw_path),
-            query: Cow::Borrowed(head.raw_query),
-            headers: Cow::Borrowed(head.headers),
-        };
-        lane.say(Kind::Head, &said)?;
+        lane.say(Kind::Head, &Head::of(head))?;
         lane.flush().await?;
         let frame = lane.expect().await?;
         match frame.kind {
@@ -116,6 +110,32 @@ impl Lanes {
             }
             _ => Err(broken("an answer of the wrong kind")),
         }
+    }
+
+    async fn form(
+        &self,
+        head: &RequestHead<'_>,
+        body: Vec<u8>,
+    ) -> io::Result<Result<Answered, Refusal>> {
+        let mut lane = self.lane()?;
+        let head = Head::of(head);
+        lane.say(Kind::Form, &Form { head, body })?;
+        lane.flush().await?;
+        let frame = lane.expect().await?;
+        let answer = match frame.kind {
+            Kind::FormAnswer => {
+                let said: FormAnswer = frame.read()?;
+                Ok(Answered {
+                    action: said.action,
+                    service: said.service,
+                    elements: said.elements.into_iter().map(Into::into).collect(),
+                })
+            }
+            Kind::Refused => Err(frame.read::<Refused>()?.into()),
+            _ => return Err(broken("an answer of the wrong kind")),
+        };
+        self.give_back(lane);
+        Ok(answer)
     }
 
     /// Asks a verb without a body and without bytes in the answer.
@@ -187,6 +207,17 @@ impl Lanes {
         let text = lane.expect().await?.read()?;
         self.give_back(lane);
         Ok(text)
+    }
+}
+
+fn unreachable_vault(error: &io::Error) -> Refusal {
+    Refusal {
+        code: "ServiceUnavailable".into(),
+        status: 503,
+        message: format!(
+            "the vault's process cannot be reached ({error}); nothing was done, try again"
+        ),
+        region: None,
     }
 }
 
@@ -306,16 +337,30 @@ fn stream(lanes: Arc<Lanes>, lane: Lane) -> store::api::BodyOut {
 #[async_trait]
 impl Backend for Far {
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal> {
-        self.0.ask_who(head).await.unwrap_or_else(|error| {
-            Err(Refusal {
-                code: "ServiceUnavailable".into(),
-                status: 503,
-                message: format!(
-                    "the vault's process cannot be reached ({error}); nothing was done, try again"
-                ),
-                region: None,
-            })
-        })
+        self.0
+            .ask_who(head)
+            .await
+            .unwrap_or_else(|error| Err(unreachable_vault(&error)))
+    }
+
+    async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal> {
+        self.0
+            .form(head, form)
+            .await
+            .unwrap_or_else(|error| Err(unreachable_vault(&error)))
+    }
+
+    async fn bucket_policy(
+        &self,
+        caller: Known,
+        bucket: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError> {
+        let verb = Verb::BucketPolicy(bucket.clone(), act);
+        match self.0.ask(caller, verb).await? {
+            Answer::Policy(text) => Ok(text),
+            _ => Err(wrong()),
+        }
     }
 
     async fn list_buckets(&self, caller: Known) -> Result<Vec<BucketInfo>, StoreError> {

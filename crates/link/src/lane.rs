@@ -48,10 +48,13 @@ pub enum Kind {
     /// Asks for the metrics.
     Metrics = 17,
     MetricsText = 18,
+    /// A form to STS or IAM.
+    Form = 19,
+    FormAnswer = 20,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::Head,
         Self::Believed,
         Self::Refused,
@@ -70,6 +73,8 @@ impl Kind {
         Self::Report,
         Self::Metrics,
         Self::MetricsText,
+        Self::Form,
+        Self::FormAnswer,
     ];
     fn of(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte).checked_sub(1)?).copied()

@@ -1,17 +1,18 @@
 //! The messages. Both ends are the same program of the same version, started by one launcher, so the layout
 //! may change with any version: nothing here reaches a disk.
 
-use authn::PayloadHash;
-use gate::{Readiness, Refusal};
+use authn::{PayloadHash, RequestHead, Via};
+use gate::{Element, Readiness, Refusal};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
-use store::StoreError;
 use store::api::{
     BodyError, BucketInfo, Checksum, ChecksumKind, CompleteAsked, Conditions, CopyAsked, ListAsked,
     ListPage, ListedPart, ListedUpload, ObjectInfo, PartCopyAsked, PutAsked, PutDone, ReadAsked,
     UploadAsked,
 };
+use store::{PolicyAct, StoreError};
 use words::{BucketName, NameError, ObjectKey, TenantId, VersionId};
 
 /// A request's head as it came over the wire.
@@ -25,6 +26,89 @@ pub struct Head<'a> {
     pub query: Cow<'a, str>,
     /// All headers, names in lower case.
     pub headers: Cow<'a, [(String, String)]>,
+    /// The other end of the connection.
+    pub source: Option<IpAddr>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+}
+
+impl<'a> Head<'a> {
+    /// What is said of a head.
+    #[must_use]
+    pub fn of(head: &RequestHead<'a>) -> Self {
+        Self {
+            method: Cow::Borrowed(head.method),
+            path: Cow::Borrowed(head.raw_path),
+            query: Cow::Borrowed(head.raw_query),
+            headers: Cow::Borrowed(head.headers),
+            source: head.via.source,
+            secure: head.via.secure,
+        }
+    }
+    /// The head of which this was said.
+    #[must_use]
+    pub fn head(&self) -> RequestHead<'_> {
+        RequestHead {
+            method: &self.method,
+            raw_path: &self.path,
+            raw_query: &self.query,
+            headers: &self.headers,
+            via: Via {
+                source: self.source,
+                secure: self.secure,
+            },
+        }
+    }
+}
+
+/// A form to STS or IAM, with the head it came with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Form<'a> {
+    /// The head.
+    pub head: Head<'a>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// [`gate::Element`].
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs)] // see `gate::Element`
+pub enum Part {
+    Text(String, String),
+    Group(String, Vec<Part>),
+}
+
+impl From<Element> for Part {
+    fn from(element: Element) -> Self {
+        match element {
+            Element::Text(name, text) => Self::Text(name, text),
+            Element::Group(name, inside) => {
+                Self::Group(name, inside.into_iter().map(Self::from).collect())
+            }
+        }
+    }
+}
+
+impl From<Part> for Element {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Text(name, text) => Self::Text(name, text),
+            Part::Group(name, inside) => {
+                Self::Group(name, inside.into_iter().map(Self::from).collect())
+            }
+        }
+    }
+}
+
+/// [`gate::Answered`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FormAnswer {
+    /// The action.
+    pub action: String,
+    /// `sts` or `iam`.
+    pub service: String,
+    /// What it came to.
+    pub elements: Vec<Part>,
 }
 
 /// What the signature says about the body.
@@ -145,6 +229,7 @@ pub enum Verb {
     ListBuckets,
     CreateBucket(BucketName),
     HeadBucket(BucketName),
+    BucketPolicy(BucketName, PolicyAct),
     DeleteBucket(BucketName),
     ListObjects(BucketName, ListAsked),
     GetObject(BucketName, ObjectKey, ReadAsked),
@@ -167,6 +252,7 @@ pub enum Verb {
 #[allow(missing_docs)] // each is the result of the method of that name
 pub enum Answer {
     Nothing,
+    Policy(Option<String>),
     Buckets(Vec<BucketInfo>),
     Bucket(BucketInfo),
     Page(ListPage),
@@ -271,6 +357,9 @@ impl From<BodyTrouble> for BodyError {
 pub enum Trouble {
     Denied,
     NoSuchBucket,
+    NoSuchBucketPolicy,
+    MalformedPolicy(String),
+    QuotaExceeded(String),
     NoSuchKey,
     NoSuchUpload,
     BucketAlreadyOwned,
@@ -306,6 +395,9 @@ impl From<StoreError> for Trouble {
         match error {
             E::Denied => Self::Denied,
             E::NoSuchBucket => Self::NoSuchBucket,
+            E::NoSuchBucketPolicy => Self::NoSuchBucketPolicy,
+            E::MalformedPolicy(why) => Self::MalformedPolicy(why),
+            E::QuotaExceeded(why) => Self::QuotaExceeded(why),
             E::NoSuchKey => Self::NoSuchKey,
             E::NoSuchUpload => Self::NoSuchUpload,
             E::BucketAlreadyOwned => Self::BucketAlreadyOwned,
@@ -344,6 +436,9 @@ impl From<Trouble> for StoreError {
         match trouble {
             T::Denied => Self::Denied,
             T::NoSuchBucket => Self::NoSuchBucket,
+            T::NoSuchBucketPolicy => Self::NoSuchBucketPolicy,
+            T::MalformedPolicy(why) => Self::MalformedPolicy(why),
+            T::QuotaExceeded(why) => Self::QuotaExceeded(why),
             T::NoSuchKey => Self::NoSuchKey,
             T::NoSuchUpload => Self::NoSuchUpload,
             T::BucketAlreadyOwned => Self::BucketAlreadyOwned,

@@ -3,10 +3,11 @@
 use crate::bodies::Checked;
 use crate::lane::{Frame, Kind, Lane, broken};
 use crate::say::{
-    Answer, Ask, Believed, BodyEnd, Head, ObjectSaid, Refused, Report, State, Trouble, Verb,
+    Answer, Ask, Believed, BodyEnd, Form, FormAnswer, Head, ObjectSaid, Refused, Report, State,
+    Trouble, Verb,
 };
 use crate::trunk::Trunk;
-use authn::{ChunkCheck, PayloadHash, RequestHead};
+use authn::{ChunkCheck, PayloadHash};
 use bytes::Bytes;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use gate::{Act, Backend, Bound, Known, Ops, Seen, verb_named};
@@ -16,8 +17,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use store::StoreError;
 use store::api::{BodyError, BodyIn, PutAsked, TrailerSlot};
+use store::{PolicyAct, StoreError};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc};
 
@@ -99,6 +100,7 @@ impl Behind {
                 }
                 // What is left of a body whose request was answered before its end.
                 Kind::Piece | Kind::Check | Kind::BodyEnd | Kind::BodyBroken => continue,
+                Kind::Form => self.form(&mut lane, &frame).await?,
                 Kind::Watch => return self.watched(lane).await,
                 Kind::Report => {
                     self.note(frame.read()?);
@@ -114,12 +116,7 @@ impl Behind {
 
     async fn identify(&self, lane: &mut Lane, frame: &Frame) -> io::Result<Option<Waiting>> {
         let said: Head<'_> = frame.read()?;
-        let head = RequestHead {
-            method: &said.method,
-            raw_path: &said.path,
-            raw_query: &said.query,
-            headers: &said.headers,
-        };
+        let head = said.head();
         match self.backend.identify(&head).await {
             Ok(known) => {
                 let believed = Believed {
@@ -140,6 +137,21 @@ impl Behind {
                 lane.say(Kind::Refused, &Refused::from(no))?;
                 Ok(None)
             }
+        }
+    }
+
+    async fn form(&self, lane: &mut Lane, frame: &Frame) -> io::Result<()> {
+        let said: Form<'_> = frame.read()?;
+        match self.backend.query(&said.head.head(), said.body).await {
+            Ok(answered) => {
+                let answer = FormAnswer {
+                    action: answered.action,
+                    service: answered.service,
+                    elements: answered.elements.into_iter().map(Into::into).collect(),
+                };
+                lane.say(Kind::FormAnswer, &answer)
+            }
+            Err(no) => lane.say(Kind::Refused, &Refused::from(no)),
         }
     }
 
@@ -207,6 +219,9 @@ impl Behind {
                 Answer::Nothing
             }
             Verb::HeadBucket(bucket) => Answer::Bucket(back.head_bucket(caller, &bucket).await?),
+            Verb::BucketPolicy(bucket, act) => {
+                Answer::Policy(back.bucket_policy(caller, &bucket, act).await?)
+            }
             Verb::DeleteBucket(bucket) => {
                 back.delete_bucket(caller, &bucket).await?;
                 Answer::Nothing
@@ -305,6 +320,9 @@ fn act(verb: &Verb) -> Act<'_> {
         Verb::ListBuckets => Act::ListBuckets,
         Verb::CreateBucket(bucket) => Act::CreateBucket(bucket),
         Verb::HeadBucket(bucket) => Act::HeadBucket(bucket),
+        Verb::BucketPolicy(bucket, PolicyAct::Get) => Act::GetPolicy(bucket),
+        Verb::BucketPolicy(bucket, PolicyAct::Put(_)) => Act::PutPolicy(bucket),
+        Verb::BucketPolicy(bucket, PolicyAct::Delete) => Act::DeletePolicy(bucket),
         Verb::DeleteBucket(bucket) => Act::DeleteBucket(bucket),
         Verb::ListObjects(bucket, _) => Act::ListObjects(bucket),
         Verb::GetObject(bucket, key, _) => Act::GetObject(bucket, key),

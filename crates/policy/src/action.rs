@@ -70,6 +70,34 @@ actions! {
     DeleteBucket Bucket,
     /// Change a setting of a bucket.
     ChangeBucketSettings Bucket,
+    /// Read a named version of an object.
+    GetObjectVersion Bucket,
+    /// Delete a named version of an object.
+    DeleteObjectVersion Bucket,
+    /// Read a bucket's policy.
+    GetBucketPolicy Bucket,
+    /// Set a bucket's policy.
+    PutBucketPolicy Bucket,
+    /// Take a bucket's policy away.
+    DeleteBucketPolicy Bucket,
+    /// Act as a role for a while.
+    AssumeRole Account,
+    /// Act as a role on the word of an identity provider.
+    AssumeRoleWithWebIdentity Account,
+    /// Make a person's or a workload's identity.
+    CreateUser Account,
+    /// Make a role.
+    CreateRole Account,
+    /// Set what a person or a workload may do.
+    PutUserPolicy Account,
+    /// Set what a role may do.
+    PutRolePolicy Account,
+    /// Make an access key of an identity.
+    CreateAccessKey Account,
+    /// Stop an access key.
+    UpdateAccessKey Account,
+    /// List the identities.
+    ListUsers Account,
 }
 
 /// What an action is asked of.

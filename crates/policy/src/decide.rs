@@ -1,10 +1,13 @@
 //! The decision and its two tokens.
 
 use crate::action::{Action, Resource};
+use crate::compiled::{Compiled, Word};
 use crate::facts::question;
 use crate::recall::{Facts, Said};
 use crate::set::Policies;
-use authn::Caller;
+use crate::standing::{AskNames, Asked, Standing};
+use authn::{Caller, Via};
+use aws_lc_rs::digest;
 use cedar_policy::Decision;
 use std::sync::Arc;
 use words::UnixMillis;
@@ -70,6 +73,12 @@ pub enum Reason {
     KeyExpired,
     /// No policy permits it.
     NoPolicy,
+    /// A document of the caller or of the bucket denies it.
+    DocumentDenies,
+    /// A document of the caller does not allow it.
+    DocumentSilent,
+    /// The bucket's policy says who may, and does not name the caller.
+    BucketSilent,
     /// The question could not be put, or a policy could not be evaluated. For operators: it means that
     /// something here is broken.
     Diagnostic(String),
@@ -84,6 +93,9 @@ impl Reason {
             Self::KeySuspended => "key-suspended",
             Self::KeyExpired => "key-expired",
             Self::NoPolicy => "no-policy",
+            Self::DocumentDenies => "document-denies",
+            Self::DocumentSilent => "document-silent",
+            Self::BucketSilent => "bucket-policy-silent",
             Self::Diagnostic(_) => "diagnostic",
         }
     }
@@ -175,9 +187,9 @@ impl Denial {
 }
 
 impl Policies {
-    /// Decides whether the caller may do `action` on `resource` at `now`. Whatever is not a clean
-    /// permission is a denial. Time counts in whole seconds: a key whose end is not at one ends up to a
-    /// second early.
+    /// Decides whether a caller who speaks for its whole tenant may do `action` on `resource` at `now`.
+    /// Whatever is not a clean permission is a denial. Time counts in whole seconds: a key whose end is not
+    /// at one ends up to a second early.
     pub fn decide(
         &self,
         caller: Caller,
@@ -185,11 +197,35 @@ impl Policies {
         resource: Resource,
         now: UnixMillis,
     ) -> Result<Permit, Denial> {
-        let policy_digest = *self.digest();
+        let standing = Standing::whole(caller.tenant());
+        let asked = Asked {
+            resource,
+            ..Asked::account(action, resource.owner)
+        };
+        self.judge(caller, &asked, &standing, None, now)
+    }
+
+    /// Decides whether the caller may do what is asked at `now`. The outer policies, each document of the
+    /// caller's standing and the bucket's policy all have to agree; one that denies, that cannot be
+    /// evaluated, or that is not the caller's, means no.
+    pub fn judge(
+        &self,
+        caller: Caller,
+        asked: &Asked<'_>,
+        standing: &Standing,
+        bucket: Option<&Compiled>,
+        now: UnixMillis,
+    ) -> Result<Permit, Denial> {
+        let (action, resource) = (asked.action, asked.resource);
+        let policy_digest = self.in_force(standing.digest(), bucket.map(Compiled::digest));
         let facts = Facts::of(&caller, action, &resource);
         let said = self
             .recall
-            .or_ask(facts, now, |now| self.ask(&caller, action, &resource, now));
+            .or_ask(facts, now, |now| self.ask(&caller, action, &resource, now))
+            .and_then(|policies| {
+                narrowed(&self.ask_names, &caller, asked, standing, bucket, now)?;
+                Ok(policies)
+            });
         match said {
             Ok(policies) => Ok(Permit {
                 caller,
@@ -207,6 +243,39 @@ impl Policies {
                 reason,
                 policy_digest,
             }),
+        }
+    }
+
+    /// Digest of everything that decides about a caller of this standing in a bucket with this policy: that
+    /// of the outer policies alone where there is nothing else.
+    #[must_use]
+    pub fn in_force(&self, standing: &[u8; 32], bucket: Option<&[u8; 32]>) -> [u8; 32] {
+        let none = [0; 32];
+        if *standing == none && bucket.is_none() {
+            return *self.digest();
+        }
+        let mut hash = digest::Context::new(&digest::SHA256);
+        hash.update(self.digest());
+        hash.update(standing);
+        hash.update(bucket.unwrap_or(&none));
+        let mut out = [0; 32];
+        out.copy_from_slice(hash.finish().as_ref());
+        out
+    }
+
+    /// What a role's trust policy says to somebody.
+    #[must_use]
+    pub fn told(
+        &self,
+        standing: &Standing,
+        trust: &Compiled,
+        asked: &Asked<'_>,
+        via: Via,
+        now: UnixMillis,
+    ) -> Word {
+        match standing.question(&self.ask_names, asked, Some(trust), via, now) {
+            Ok(question) => trust.says(&question),
+            Err(why) => Word::Broken(why),
         }
     }
 
@@ -231,6 +300,59 @@ impl Policies {
             Decision::Allow => Err(Reason::Diagnostic("permitted by no policy".to_owned())),
             Decision::Deny => Err(reason(&policies, caller, resource)),
         }
+    }
+}
+
+/// What the documents take away from what the outer policies permit.
+fn narrowed(
+    names: &AskNames,
+    caller: &Caller,
+    asked: &Asked<'_>,
+    standing: &Standing,
+    bucket: Option<&Compiled>,
+    now: UnixMillis,
+) -> Result<(), Reason> {
+    let own =
+        *standing.digest() == caller.credential().standing && standing.tenant() == caller.tenant();
+    if !own {
+        return Err(Reason::Diagnostic(
+            "the standing is not the caller's".to_owned(),
+        ));
+    }
+    if standing.is_whole() && bucket.is_none() {
+        return Ok(());
+    }
+    let question = standing
+        .question(names, asked, bucket, caller.via(), now)
+        .map_err(Reason::Diagnostic)?;
+    if !standing.is_whole() {
+        if standing.documents().is_empty() {
+            return Err(Reason::DocumentSilent);
+        }
+        for document in standing.documents() {
+            match document.says(&question) {
+                Word::Allow => {}
+                Word::Deny => return Err(Reason::DocumentDenies),
+                Word::Silent => return Err(Reason::DocumentSilent),
+                Word::Broken(why) => return Err(Reason::Diagnostic(why)),
+            }
+        }
+    }
+    let Some(policy) = bucket else { return Ok(()) };
+    // Whoever speaks for the whole tenant can always mend a policy that shuts everybody out.
+    let mends = matches!(
+        asked.action,
+        Action::GetBucketPolicy | Action::PutBucketPolicy | Action::DeleteBucketPolicy
+    );
+    if standing.is_whole() && mends {
+        return Ok(());
+    }
+    match policy.says(&question) {
+        Word::Allow => Ok(()),
+        Word::Deny => Err(Reason::DocumentDenies),
+        Word::Silent if !policy.allows() || standing.is_whole() => Ok(()),
+        Word::Silent => Err(Reason::BucketSilent),
+        Word::Broken(why) => Err(Reason::Diagnostic(why)),
     }
 }
 

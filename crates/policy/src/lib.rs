@@ -8,13 +8,19 @@
 //! Pure: no I/O, no clock. Never here: facts about tenants and keys (they come in), and keys.
 
 mod action;
+mod compiled;
 mod decide;
+pub mod document;
 mod facts;
 mod recall;
 mod set;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, Resource};
+pub use compiled::{Compiled, Extent, Word};
 pub use decide::{Denial, Permit, Reason, Show};
+pub use document::DocumentError;
 pub use set::{Policies, PolicyError};
+pub use standing::{Asked, Claims, Principal, Question, Standing};

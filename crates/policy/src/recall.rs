@@ -31,7 +31,11 @@ impl Facts {
     pub fn of(caller: &Caller, action: Action, resource: &Resource) -> Self {
         Self {
             access_key: caller.access_key().clone(),
-            credential: *caller.credential(),
+            // The outer policies know nothing of documents.
+            credential: Credential {
+                standing: [0; 32],
+                ..*caller.credential()
+            },
             action,
             resource: *resource,
         }
@@ -102,6 +106,7 @@ mod tests {
                 tenant,
                 suspended,
                 not_after: None,
+                standing: [0; 32],
             },
             action: Action::GetObject,
             resource: Resource::account(tenant),

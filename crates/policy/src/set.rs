@@ -3,6 +3,7 @@
 use crate::action::Action;
 use crate::facts::Names;
 use crate::recall::Recall;
+use crate::standing::AskNames;
 use aws_lc_rs::digest;
 use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use std::str::FromStr;
@@ -36,6 +37,7 @@ pub struct Policies {
     pub(crate) schema: Schema,
     pub(crate) names: Names,
     pub(crate) recall: Recall,
+    pub(crate) ask_names: AskNames,
     digest: [u8; 32],
 }
 
@@ -62,6 +64,7 @@ impl Policies {
             schema,
             names,
             recall: Recall::default(),
+            ask_names: AskNames::new().map_err(PolicyError::Schema)?,
             digest,
         })
     }

@@ -22,6 +22,7 @@ fn caller() -> Caller {
                     X-Amz-SignedHeaders=host&\
                     X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
         headers: &headers,
+        via: authn::Via::default(),
     };
     let secret = SecretKey::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
     verify(

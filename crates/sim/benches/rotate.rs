@@ -103,9 +103,23 @@ async fn commit(engine: &Arc<impl Engine>, host: &Host, mutations: Vec<Mutation>
 }
 
 async fn caller(vault: &Vault, key: &NewAccessKey, host: &Host, path: &str) -> Caller {
-    let (id, secret) = (key.id.as_str(), key.secret.as_str());
-    let headers = sign::headers("PUT", path, id, secret, REGION, host.now());
+    let client = sim::Client {
+        access_key: key.id.to_string(),
+        secret: key.secret.to_string(),
+        tenant: key.tenant,
+        token: None,
+    };
+    let signed = sign::Signed {
+        method: "PUT",
+        path,
+        client: &client,
+        region: REGION,
+        service: "s3",
+        payload: "UNSIGNED-PAYLOAD",
+    };
+    let headers = sign::headers(&signed, host.now());
     let head = RequestHead {
+        via: authn::Via::default(),
         method: "PUT",
         raw_path: path,
         raw_query: "",

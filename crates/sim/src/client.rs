@@ -10,7 +10,7 @@ use store::api::{
     BodyIn, BodyOut, Conditions, Expected, Metadata, ObjectInfo, PutAsked, PutDone, RangeAsked,
     ReadAsked,
 };
-use vault::Refusal;
+use vault::{QueryDone, Refusal};
 use words::{BucketName, ObjectKey, TenantId};
 
 /// A credential.
@@ -22,6 +22,8 @@ pub struct Client {
     pub secret: String,
     /// Whom it acts for.
     pub tenant: TenantId,
+    /// The token of a session.
+    pub token: Option<String>,
 }
 
 /// What a GET came to.
@@ -40,24 +42,54 @@ pub struct Got {
 impl Client {
     /// A caller, by a request that is signed and checked.
     pub async fn caller(&self, node: &Node, method: &str, path: &str) -> Result<Caller, Refusal> {
-        let headers = sign::headers(
+        let asked = sign::Signed {
             method,
             path,
-            &self.access_key,
-            &self.secret,
-            REGION,
-            node.host.now(),
-        );
+            client: self,
+            region: REGION,
+            service: "s3",
+            payload: "UNSIGNED-PAYLOAD",
+        };
+        let headers = sign::headers(&asked, node.host.now());
         let head = RequestHead {
             method,
             raw_path: path,
             raw_query: "",
             headers: &headers,
+            via: authn::Via::default(),
         };
         node.vault
             .identify(&head)
             .await
             .map(|identified| identified.caller)
+    }
+
+    /// Sends a form to STS or IAM: name and value of each parameter.
+    pub async fn form(
+        &self,
+        node: &Node,
+        service: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<QueryDone, Refusal> {
+        let body = form_of(service, parameters);
+        let payload = sign::hash(&body);
+        let asked = sign::Signed {
+            method: "POST",
+            path: "/",
+            client: self,
+            region: REGION,
+            service,
+            payload: &payload,
+        };
+        let headers = sign::headers(&asked, node.host.now());
+        let head = RequestHead {
+            method: "POST",
+            raw_path: "/",
+            raw_query: "",
+            headers: &headers,
+            via: authn::Via::default(),
+        };
+        node.vault.query(&head, body.as_bytes()).await
     }
 
     /// The same as an error of the store.
@@ -197,6 +229,35 @@ impl Client {
             .delete_object(caller, bucket, key, Conditions::default())
             .await
     }
+}
+
+/// A form as it is sent.
+#[must_use]
+pub fn form_of(service: &str, parameters: &[(&str, &str)]) -> String {
+    let version = match service {
+        "iam" => "2010-05-08",
+        _ => "2011-06-15",
+    };
+    let mut body = format!("Version={version}");
+    for (name, value) in parameters {
+        let escaped: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        body.push_str(&format!("&{name}={escaped}"));
+    }
+    body
+}
+
+/// A form that nobody signed.
+pub async fn unsigned_form(node: &Node, parameters: &[(&str, &str)]) -> Result<QueryDone, Refusal> {
+    let body = form_of("sts", parameters);
+    let headers = [("host".to_owned(), "sim.test".to_owned())];
+    let head = RequestHead {
+        method: "POST",
+        raw_path: "/",
+        raw_query: "",
+        headers: &headers,
+        via: authn::Via::default(),
+    };
+    node.vault.query(&head, body.as_bytes()).await
 }
 
 /// A PUT without anything special.

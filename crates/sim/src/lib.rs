@@ -14,6 +14,7 @@ pub mod disks;
 pub mod fate;
 pub mod gate;
 pub mod history;
+mod old_rows;
 pub mod proof;
 pub mod run;
 pub mod scene;

@@ -75,7 +75,7 @@ pub struct Node {
     pub store: Arc<Store>,
     /// Its clock and randomness.
     pub host: Host,
-    catalog: Arc<catalog::Memory>,
+    pub(crate) catalog: Arc<catalog::Memory>,
     life: Arc<Life>,
 }
 
@@ -250,6 +250,7 @@ impl Node {
             access_key: made.id.as_str().to_owned(),
             secret: made.secret.to_string(),
             tenant: made.tenant,
+            token: None,
         })
     }
 

@@ -200,6 +200,8 @@ async fn read_back(
     let request = Request::KeyAdd {
         tenant: tenant.to_owned(),
         expires_seconds: Some(CREDENTIAL_SECONDS),
+        identity: None,
+        policy: None,
     };
     let key = ask(socket, request).await?;
     report.tenants += 1;

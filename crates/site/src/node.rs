@@ -355,6 +355,11 @@ impl Node {
             );
         }
         if !self.rooms.vault.is_sealed()
+            && let Err(error) = self.rooms.vault.flush_meter().await
+        {
+            tracing::warn!(%error, "what tenants used in the last minute is not written down");
+        }
+        if !self.rooms.vault.is_sealed()
             && let Err(error) = self.publish_all().await
         {
             tracing::warn!(%error, "the last entries are not published yet; they are safe in the catalog");

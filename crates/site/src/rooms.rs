@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use authn::{Caller, RequestHead};
-use gate::{Backend, Identified, Known, ObjectHead, Refusal};
+use gate::{Answered, Backend, Element, Identified, Known, ObjectHead, Refusal};
 use std::sync::Arc;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked, UploadAsked,
 };
-use store::{Store, StoreError};
+use store::{PolicyAct, Store, StoreError};
 use vault::Vault;
 use words::{BucketName, ObjectKey, VersionId};
 
@@ -25,6 +25,15 @@ fn proof(caller: Known) -> Result<Caller, StoreError> {
     caller.into_proof().ok_or_else(other)
 }
 
+fn refused(no: vault::Refusal) -> Refusal {
+    Refusal {
+        code: no.code.into(),
+        status: no.status,
+        message: no.message,
+        region: no.region,
+    }
+}
+
 #[async_trait]
 impl Backend for Rooms {
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal> {
@@ -34,12 +43,26 @@ impl Backend for Rooms {
                 payload: known.payload,
                 chunks: known.chunks.map(|chain| Box::new(chain) as _),
             }),
-            Err(no) => Err(Refusal {
-                code: no.code.into(),
-                status: no.status,
-                message: no.message,
-                region: no.region,
+            Err(no) => Err(refused(no)),
+        }
+    }
+
+    async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal> {
+        fn shown(element: vault::Element) -> Element {
+            match element {
+                vault::Element::Text(name, text) => Element::Text(name, text),
+                vault::Element::Group(name, inside) => {
+                    Element::Group(name, inside.into_iter().map(shown).collect())
+                }
+            }
+        }
+        match self.vault.query(head, &form).await {
+            Ok(done) => Ok(Answered {
+                action: done.action,
+                service: done.service.to_owned(),
+                elements: done.elements.into_iter().map(shown).collect(),
             }),
+            Err(no) => Err(refused(no)),
         }
     }
 
@@ -57,6 +80,15 @@ impl Backend for Rooms {
         bucket: &BucketName,
     ) -> Result<BucketInfo, StoreError> {
         self.store.head_bucket(proof(caller)?, bucket).await
+    }
+
+    async fn bucket_policy(
+        &self,
+        caller: Known,
+        bucket: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError> {
+        self.store.bucket_policy(proof(caller)?, bucket, act).await
     }
 
     async fn delete_bucket(&self, caller: Known, bucket: &BucketName) -> Result<(), StoreError> {

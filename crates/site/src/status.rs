@@ -54,7 +54,22 @@ impl Node {
             Request::KeyAdd {
                 tenant,
                 expires_seconds,
-            } => self.key_add(&tenant, expires_seconds).await,
+                identity,
+                policy,
+            } => {
+                self.key_add(&tenant, expires_seconds, identity, policy)
+                    .await
+            }
+            Request::Identity(asked) => self.identity(asked).await,
+            Request::MeterExport { tenant } => self.meter_export(tenant).await,
+            Request::QuotaSet {
+                tenant,
+                stored_bytes,
+                requests_per_hour,
+            } => {
+                self.quota_set(tenant, stored_bytes, requests_per_hour)
+                    .await
+            }
             Request::KeySuspend { access_key } => {
                 let id = AccessKeyId::parse(&access_key).map_err(|e| Failure::new("usage", e))?;
                 self.rooms.vault.key_suspend(&id).await?;
@@ -174,7 +189,7 @@ impl Node {
     async fn tenant_add(&self, name: &str) -> Result<Value, Failure> {
         let name = TenantName::parse(name).map_err(|e| Failure::new("usage", e))?;
         let tenant = self.rooms.vault.tenant_add(name.clone()).await?;
-        let mut shown = self.key_add(name.as_str(), None).await?;
+        let mut shown = self.key_add(name.as_str(), None, None, None).await?;
         shown["tenant_id"] = json!(tenant.id.to_string());
         Ok(shown)
     }
@@ -191,10 +206,21 @@ impl Node {
         Ok(json!({ "tenants": tenants }))
     }
 
-    async fn key_add(&self, tenant: &str, expires_seconds: Option<u64>) -> Result<Value, Failure> {
+    async fn key_add(
+        &self,
+        tenant: &str,
+        expires_seconds: Option<u64>,
+        identity: Option<String>,
+        policy: Option<String>,
+    ) -> Result<Value, Failure> {
         let name = TenantName::parse(tenant).map_err(|e| Failure::new("usage", e))?;
         let expires = expires_seconds.map(|s| self.host.now().plus(s.saturating_mul(1000)));
-        let key = self.rooms.vault.key_add(&name, expires).await?;
+        let asked = vault::KeyAsked {
+            identity,
+            policy,
+            expires,
+        };
+        let key = self.rooms.vault.key_make(&name, asked).await?;
         let connect = self.connect_with(&key.id, &key.secret);
         Ok(json!({
             "tenant": tenant,

@@ -51,6 +51,7 @@ impl Node {
             () = certificates.run() => "watching certificates ended".into(),
             () = self.watch_glasses() => "watching break-glass ended".into(),
             () = self.rotate_forever() => "renewing keys ended".into(),
+            () = self.meter_forever() => "metering ended".into(),
             () = self.sweep_forever() => "sweeping ended".into(),
             () = self.sweep_orphans_forever() => "sweeping ended".into(),
             () = self.open_when_unsealed() => "it cannot be".into(),

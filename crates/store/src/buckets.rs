@@ -50,6 +50,16 @@ impl Store {
         Ok(info(self.vault.head_bucket(caller, name).await?))
     }
 
+    /// Reads, sets or takes away a bucket's policy.
+    pub async fn bucket_policy(
+        &self,
+        caller: Caller,
+        name: &BucketName,
+        act: vault::PolicyAct,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(self.vault.bucket_policy(caller, name, act).await?)
+    }
+
     /// Takes an empty bucket away; its index and its uploads are swept later.
     pub async fn delete_bucket(&self, caller: Caller, name: &BucketName) -> Result<(), StoreError> {
         let due = self.host.now().plus(CHUNK_GRACE_MS);

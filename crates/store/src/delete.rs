@@ -30,8 +30,8 @@ impl Store {
             .vault
             .admit_delete(caller, bucket, std::slice::from_ref(key))
             .await?;
-        for grant in &grants {
-            self.delete(grant, &wanted).await?;
+        for grant in grants {
+            self.delete(&grant?, &wanted).await?;
         }
         Ok(())
     }
@@ -45,9 +45,10 @@ impl Store {
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         let grants = self.vault.admit_delete(caller, bucket, &keys).await?;
         let wanted = Conditions::default();
+        let wanted = &wanted;
         let deletions: Vec<_> = grants
-            .iter()
-            .map(|grant| self.delete(grant, &wanted))
+            .into_iter()
+            .map(|grant| async move { self.delete(&grant?, wanted).await })
             .collect();
         Ok(stream::iter(deletions).buffered(AT_ONCE).collect().await)
     }

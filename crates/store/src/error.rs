@@ -78,6 +78,15 @@ pub enum StoreError {
     /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A policy document cannot be taken (400).
+    #[error("{0}")]
+    MalformedPolicy(String),
+    /// The bucket has no policy (404).
+    #[error("The bucket policy does not exist")]
+    NoSuchBucketPolicy,
+    /// The tenant has used up what it may use.
+    #[error("{0}")]
+    QuotaExceeded(String),
     /// The request asks for something that does not fit together.
     #[error("{0}")]
     Invalid(String),
@@ -119,6 +128,9 @@ impl From<vault::VaultError> for StoreError {
             V::Conflict => Self::ConditionalConflict,
             V::NoSpace => Self::NoSpace,
             V::Unknown(why) => Self::Unknown(why),
+            V::Document(_) => Self::MalformedPolicy(error.to_string()),
+            V::NoBucketPolicy => Self::NoSuchBucketPolicy,
+            V::Quota(why) => Self::QuotaExceeded(why),
             other => Self::Internal(other.to_string()),
         }
     }

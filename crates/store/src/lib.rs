@@ -36,6 +36,8 @@ use names::Index;
 use std::sync::Arc;
 use vault::Vault;
 
+pub use vault::PolicyAct;
+
 /// The verbs on objects.
 pub struct Store {
     vault: Arc<Vault>,

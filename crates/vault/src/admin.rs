@@ -2,9 +2,10 @@
 
 use crate::Vault;
 use crate::error::VaultError;
+use crate::identities::{KeyAsked, Maker};
 use crate::record::{access_key, tenant};
 use crate::secrets::{Secrets, Tenant};
-use access_key::AccessKeyRow;
+use access_key::{AccessKeyRow, Body};
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::Kind;
 use seal::{LedgerKey, MetaKey, NameKey, TenantKey};
@@ -41,11 +42,6 @@ pub struct NewAccessKey {
     pub secret: Zeroizing<String>,
     /// The tenant it acts for.
     pub tenant: TenantId,
-}
-
-/// What a credential's sealed secret is bound to.
-pub fn secret_context(id: &AccessKeyId) -> Vec<u8> {
-    [b"access key\0".as_slice(), id.as_str().as_bytes()].concat()
 }
 
 impl Vault {
@@ -141,69 +137,32 @@ impl Vault {
         }
     }
 
-    /// Makes a credential for a tenant.
+    /// Makes a credential that speaks for a whole tenant.
     pub async fn key_add(
         &self,
         tenant_name: &TenantName,
         expires: Option<UnixMillis>,
     ) -> Result<NewAccessKey, VaultError> {
         self.refuse_plain("key-add")?;
-        let secrets = self.secrets()?;
-        let info = self
-            .tenant_list()
-            .await?
-            .into_iter()
-            .find(|tenant| tenant.name == *tenant_name);
-        let info = info.ok_or_else(|| VaultError::NoSuchTenant(tenant_name.to_string()))?;
-        let tenant = self.tenant(&secrets, info.id).await?;
-        let (made, row) = self.new_credential(&tenant, expires)?;
-        let mut fields = self.fields(Kind::Admin);
-        fields.operation = Some("KeyAdd".into());
-        fields.tenant = Some(tenant.id);
-        fields.resource = Some(made.id.to_string());
-        let key = access_key::key(&made.id);
-        let commit = Commit {
-            op: OpId::from_bytes(self.host.random()),
-            preconditions: vec![Precondition::Absent(key.clone())],
-            mutations: vec![Mutation::Put {
-                key,
-                value: row.encode().into(),
-            }],
-            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+        let asked = KeyAsked {
+            expires,
+            ..KeyAsked::default()
         };
-        match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(made),
-            other => Err(VaultError::from_outcome(other)),
-        }
+        self.key_make(tenant_name, asked).await
     }
 
-    /// Draws a credential, and its row.
-    pub(crate) fn new_credential(
+    /// A fresh credential's two halves.
+    pub(crate) fn draw_key(
         &self,
-        tenant: &Tenant,
-        expires: Option<UnixMillis>,
-    ) -> Result<(NewAccessKey, AccessKeyRow), VaultError> {
-        let id = AccessKeyId::parse(&format!("CLR{}", text::<17>(self.host.random(), UPPER)))
-            .map_err(|e| VaultError::Limit(e.to_string()))?;
+        prefix: &str,
+    ) -> Result<(AccessKeyId, Zeroizing<String>), VaultError> {
+        let id = AccessKeyId::parse(&format!(
+            "{prefix}{}",
+            text::<17>(self.host.random(), UPPER)
+        ))
+        .map_err(|e| VaultError::Limit(e.to_string()))?;
         let secret = Zeroizing::new(text::<SECRET_CHARACTERS>(self.host.random(), MIXED));
-        let row = AccessKeyRow {
-            tenant: tenant.id,
-            created: self.host.now(),
-            expires,
-            suspended: false,
-            sealed_secret: seal::seal_value(
-                &tenant.meta_key,
-                &secret_context(&id),
-                self.host.random(),
-                secret.as_bytes(),
-            ),
-        };
-        let made = NewAccessKey {
-            id,
-            secret,
-            tenant: tenant.id,
-        };
-        Ok((made, row))
+        Ok((id, secret))
     }
 
     /// Whether there is a credential of that name that is not stopped.
@@ -217,20 +176,50 @@ impl Vault {
     /// committed yet are refused.
     pub async fn key_suspend(&self, id: &AccessKeyId) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
+        self.stop(id, &Maker::Operator(&secrets)).await
+    }
+
+    /// Forgets what was known of a credential, and of the sessions that came of it.
+    pub(crate) fn forget_key(secrets: &Secrets, id: &AccessKeyId) {
+        secrets.judged.changed(|| {
+            secrets.known.remove(id);
+            let came_of_it: Vec<_> = secrets
+                .known
+                .iter()
+                .filter(|(_, known)| known.parent.as_ref() == Some(id))
+                .map(|(session, known)| (session, *known.holder.standing.digest()))
+                .collect();
+            for (session, standing) in came_of_it {
+                secrets.known.remove(&session);
+                secrets.judged.revoke(standing);
+            }
+        });
+    }
+
+    pub(crate) async fn stop(&self, id: &AccessKeyId, maker: &Maker<'_>) -> Result<(), VaultError> {
+        let secrets = self.secrets()?;
         let key = access_key::key(id);
         let row = self
             .engine
             .get(&key)
             .await?
             .ok_or_else(|| VaultError::NoSuchAccessKey(id.to_string()))?;
-        let stopped = AccessKeyRow {
-            suspended: true,
-            ..AccessKeyRow::decode(&row.value)?
-        };
-        let mut fields = self.fields(Kind::Admin);
-        fields.operation = Some("KeySuspend".into());
-        fields.tenant = Some(stopped.tenant);
-        fields.resource = Some(id.to_string());
+        let old = AccessKeyRow::decode(&row.value)?;
+        let tenant = self.tenant(&secrets, old.tenant).await?;
+        // Closing must not fail because the row was damaged: then what is stopped has no secret any more.
+        let body = Self::open_key(&tenant, id, &old).unwrap_or_else(|_| Body {
+            secret: Zeroizing::default(),
+            identity: String::new(),
+            maker: String::new(),
+            documents: Vec::new(),
+        });
+        let stopped = self.seal_key(
+            &tenant,
+            id,
+            AccessKeyRow::new(old.tenant, old.created, old.expires, true),
+            &body,
+        );
+        let entry = self.made(&tenant, maker, "KeySuspend", id.as_str());
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![Precondition::Version(key.clone(), row.version)],
@@ -238,10 +227,10 @@ impl Vault {
                 key,
                 value: stopped.encode().into(),
             }],
-            entries: vec![self.entry_of_cloud(&secrets, &fields)],
+            entries: vec![entry],
         };
         let outcome = self.engine.commit(commit).await;
-        secrets.known.remove(id);
+        Self::forget_key(&secrets, id);
         match outcome {
             Outcome::Committed(_) => {
                 // Load the stopped row, so that writes under way find it when they settle.

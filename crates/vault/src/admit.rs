@@ -4,13 +4,13 @@ use crate::Vault;
 use crate::entries::Who;
 use crate::error::VaultError;
 use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
-use crate::secrets::{Bucket, Secrets};
+use crate::secrets::{Bucket, Secrets, Tenant};
 use authn::Caller;
 use ledger::{Fields, Kind};
-use policy::{Action, Permit, Resource, Show};
+use policy::{Action, Asked, Compiled, Permit, Resource, Show, Standing};
 use seal::{ClaimedRecord, ObjectKey, ObjectPlace};
 use std::sync::Arc;
-use words::{BucketName, VersionId};
+use words::{BucketId, BucketName, VersionId};
 
 /// Where the object record begins in an object's row: after the version byte.
 pub const RECORD_IN_OBJECT_ROW: usize = 1;
@@ -24,7 +24,58 @@ pub(crate) struct Admitted {
     pub bucket: Arc<Bucket>,
 }
 
+/// What in a bucket an act is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// The bucket itself.
+    Bucket,
+    /// One object.
+    Key(&'a words::ObjectKey),
+    /// Names that begin so.
+    Prefix(&'a str),
+}
+
+impl<'a> Of<'a> {
+    fn of(self, bucket: Asked<'a>) -> Asked<'a> {
+        match self {
+            Of::Bucket => bucket,
+            Of::Key(key) => bucket.key(key.as_str()),
+            Of::Prefix(prefix) => bucket.prefix(prefix),
+        }
+    }
+}
+
+/// A bucket and everything that decides about a caller in it.
+pub(crate) struct Scene {
+    pub tenant: Arc<Tenant>,
+    standing: Arc<Standing>,
+    pub bucket: Option<Arc<Bucket>>,
+    policy: Option<Arc<Compiled>>,
+}
+
 impl Vault {
+    /// Loads what decides about a caller in a bucket of its tenant.
+    pub(crate) async fn scene(
+        &self,
+        secrets: &Secrets,
+        caller: &Caller,
+        name: &BucketName,
+    ) -> Result<Scene, VaultError> {
+        let tenant = self.tenant(secrets, caller.tenant()).await?;
+        let standing = secrets.judged.standing(caller)?;
+        let bucket = self.bucket(secrets, tenant.id, name).await?;
+        let policy = match &bucket {
+            Some(bucket) => self.policy_of(secrets, &tenant, bucket).await?,
+            None => None,
+        };
+        Ok(Scene {
+            tenant,
+            standing,
+            bucket,
+            policy,
+        })
+    }
+
     /// Decides about an act on a bucket of the caller's tenant. What is refused is on the ledger, durably,
     /// when this returns.
     pub(crate) async fn admit(
@@ -33,43 +84,84 @@ impl Vault {
         caller: Caller,
         action: Action,
         name: &BucketName,
+        of: Of<'_>,
     ) -> Result<Admitted, VaultError> {
-        let tenant = self.tenant(secrets, caller.tenant()).await?;
-        let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
-        self.within_glass(&who, action, Some(name)).await?;
-        let Some(bucket) = self.bucket(secrets, tenant.id, name).await? else {
-            let mut fields = self.fields_of(Kind::Deny, &who, action.name());
-            fields.resource = Some(name.as_str().to_owned());
-            fields.decision = Some("NoSuchBucket".into());
-            self.note(self.entry_for(&tenant, &fields)).await?;
-            return Err(VaultError::NoSuchBucket);
-        };
-        let resource = Resource {
-            owner: bucket.owner,
-            bucket: Some(bucket.id),
-        };
-        match self
+        let scene = self.scene(secrets, &caller, name).await?;
+        let (outcome, _) = self
+            .judge(secrets, &scene, caller, action, name, of)
+            .await?;
+        outcome
+    }
+
+    /// Decides about one act in a scene, and gives the caller back if the act is refused.
+    pub(crate) async fn judge(
+        &self,
+        secrets: &Secrets,
+        scene: &Scene,
+        caller: Caller,
+        action: Action,
+        name: &BucketName,
+        of: Of<'_>,
+    ) -> Result<(Result<Admitted, VaultError>, Option<Caller>), VaultError> {
+        let policy = scene.policy.as_deref();
+        let digest = self
             .policies
-            .decide(caller, action, resource, self.host.now())
-        {
-            Ok(permit) => Ok(Admitted {
-                permit,
-                who,
-                bucket,
-            }),
-            Err(denial) => {
-                let mut fields = self.fields_of(Kind::Deny, &who, action.name());
-                fields.resource = Some(name.as_str().to_owned());
-                fields.bucket = Some(bucket.id);
-                fields.decision = Some(denial.reason().word().to_owned());
-                self.note(self.entry_for(&tenant, &fields)).await?;
-                Err(if denial.show() == Show::NotFound {
+            .in_force(scene.standing.digest(), policy.map(Compiled::digest));
+        let who = Who::of(Arc::clone(&scene.tenant), &caller, digest);
+        self.within_glass(&who, action, Some(name)).await?;
+        let id = scene.bucket.as_ref().map(|bucket| bucket.id);
+        // Whether a bucket is there is told only to those who may do it where it is.
+        let resource = Resource {
+            owner: scene.tenant.id,
+            bucket: Some(id.unwrap_or_else(|| BucketId::from_bytes([0; 16]))),
+        };
+        let asked = of.of(Asked::bucket(action, resource, name.as_str()));
+        let now = self.host.now();
+        let judged = self
+            .policies
+            .judge(caller, &asked, &scene.standing, policy, now);
+        let quota = match (&judged, &scene.bucket) {
+            (Ok(_), Some(_)) => self.within_quota(secrets, &scene.tenant, action).await?,
+            _ => None,
+        };
+        let (decision, error, caller) = match (judged, &scene.bucket) {
+            (Ok(permit), Some(_)) if quota.is_some() => (
+                "quota",
+                VaultError::Quota(quota.unwrap_or_default()),
+                permit.into_caller(),
+            ),
+            (Ok(permit), Some(bucket)) => {
+                let admitted = Admitted {
+                    permit,
+                    who,
+                    bucket: Arc::clone(bucket),
+                };
+                return Ok((Ok(admitted), None));
+            }
+            (Ok(permit), None) => (
+                "NoSuchBucket",
+                VaultError::NoSuchBucket,
+                permit.into_caller(),
+            ),
+            (Err(denial), _) => {
+                let error = if denial.show() == Show::NotFound {
                     VaultError::NoSuchBucket
                 } else {
                     VaultError::Denied
-                })
+                };
+                (denial.reason().word(), error, denial.into_caller())
             }
-        }
+        };
+        let mut fields = self.fields_of(Kind::Deny, &who, action.name());
+        fields.resource = Some(match of {
+            Of::Key(key) if id.is_some() => format!("{}/{}", name.as_str(), key.as_str()),
+            _ => name.as_str().to_owned(),
+        });
+        fields.bucket = id;
+        fields.decision = Some(decision.to_owned());
+        self.meter.refused(scene.tenant.id);
+        self.note(self.entry_for(&scene.tenant, &fields)).await?;
+        Ok((Err(error), Some(caller)))
     }
 
     fn object_fields(
@@ -99,7 +191,9 @@ impl Vault {
         name: &words::ObjectKey,
     ) -> Result<ReadOutcome, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Key(name))
+            .await?;
         Ok(self
             .read_of(&admitted, action, name)
             .await?
@@ -165,7 +259,9 @@ impl Vault {
         prefix: &str,
     ) -> Result<ListGrant, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Prefix(prefix))
+            .await?;
         self.within_glass_names(&admitted.who, action, prefix)
             .await?;
         let mut fields = self.fields_of(Kind::List, &admitted.who, action.name());
@@ -190,7 +286,9 @@ impl Vault {
         name: &words::ObjectKey,
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Key(name))
+            .await?;
         self.write_of(admitted, name)
     }
 
@@ -235,12 +333,24 @@ impl Vault {
     ) -> Result<(ReadOutcome, WriteGrant), VaultError> {
         let secrets = self.secrets()?;
         let admitted = self
-            .admit(&secrets, caller, Action::GetObject, source.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::GetObject,
+                source.0,
+                Of::Key(source.1),
+            )
             .await?;
         let read = self.read_of(&admitted, Action::GetObject, source.1).await?;
         let caller = admitted.permit.into_caller();
         let admitted = self
-            .admit(&secrets, caller, Action::PutObject, target.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::PutObject,
+                target.0,
+                Of::Key(target.1),
+            )
             .await?;
         let write = self.write_of(admitted, target.1)?;
         Ok((read.map_or(ReadOutcome::Absent, ReadOutcome::Found), write))
@@ -256,7 +366,9 @@ impl Vault {
         upload: VersionId,
     ) -> Result<PartGrant, VaultError> {
         let secrets = self.secrets()?;
-        let admitted = self.admit(&secrets, caller, action, bucket).await?;
+        let admitted = self
+            .admit(&secrets, caller, action, bucket, Of::Key(name))
+            .await?;
         self.part_of(admitted, action, name, upload).await
     }
 
@@ -270,12 +382,24 @@ impl Vault {
     ) -> Result<(ReadOutcome, PartGrant), VaultError> {
         let secrets = self.secrets()?;
         let admitted = self
-            .admit(&secrets, caller, Action::GetObject, source.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::GetObject,
+                source.0,
+                Of::Key(source.1),
+            )
             .await?;
         let read = self.read_of(&admitted, Action::GetObject, source.1).await?;
         let caller = admitted.permit.into_caller();
         let admitted = self
-            .admit(&secrets, caller, Action::PutObject, target.0)
+            .admit(
+                &secrets,
+                caller,
+                Action::PutObject,
+                target.0,
+                Of::Key(target.1),
+            )
             .await?;
         let part = self
             .part_of(admitted, Action::PutObject, target.1, upload)
@@ -350,30 +474,65 @@ impl Vault {
         })
     }
 
-    /// Grants the deletion of objects, all decided at once; each makes its own entry with the fact.
+    /// Grants the deletion of objects, each decided on its own; each makes its own entry with the fact. The
+    /// answers come in the order of the names.
     pub async fn admit_delete(
         &self,
         caller: Caller,
         bucket: &BucketName,
         names: &[words::ObjectKey],
-    ) -> Result<Vec<DeleteGrant>, VaultError> {
+    ) -> Result<Vec<Result<DeleteGrant, VaultError>>, VaultError> {
         let secrets = self.secrets()?;
+        let scene = self.scene(&secrets, &caller, bucket).await?;
+        let action = Action::DeleteObject;
+        let alike = scene.standing.is_whole() && scene.policy.is_none();
+        let (mut asks, mut granted) = (Some(caller), Vec::with_capacity(names.len()));
+        let judged = if alike { names.get(..1) } else { Some(names) };
+        for name in judged.unwrap_or_default() {
+            let Some(caller) = asks.take() else { break };
+            let (outcome, back) = self
+                .judge(&secrets, &scene, caller, action, bucket, Of::Key(name))
+                .await?;
+            asks = back;
+            match outcome {
+                Ok(admitted) => {
+                    asks = Some(admitted.permit.into_caller());
+                    granted.push(true);
+                }
+                Err(VaultError::Denied) => granted.push(false),
+                Err(error) => return Err(error),
+            }
+        }
+        if alike {
+            granted.resize(names.len(), granted.first() == Some(&true));
+        }
+        // One permit stands for all that were granted: it was given for each of them.
+        let first = granted.iter().position(|granted| *granted);
+        let (Some(name), Some(caller)) = (first.and_then(|at| names.get(at)), asks) else {
+            return Ok(names.iter().map(|_| Err(VaultError::Denied)).collect());
+        };
+        let (outcome, _) = self
+            .judge(&secrets, &scene, caller, action, bucket, Of::Key(name))
+            .await?;
         let Admitted {
             permit,
             who,
             bucket,
-        } = self
-            .admit(&secrets, caller, Action::DeleteObject, bucket)
-            .await?;
+        } = outcome?;
         let permit = Arc::new(permit);
-        let grant = |name: &words::ObjectKey| DeleteGrant {
-            who: who.clone(),
-            permit: Arc::clone(&permit),
-            bucket: Arc::clone(&bucket),
-            name: name.clone(),
-            name_hash: seal::name_hash(&bucket.name_key, name.as_bytes()),
+        let grant = |(name, granted): (&words::ObjectKey, bool)| {
+            if !granted {
+                return Err(VaultError::Denied);
+            }
+            Ok(DeleteGrant {
+                who: who.clone(),
+                permit: Arc::clone(&permit),
+                bucket: Arc::clone(&bucket),
+                name: name.clone(),
+                name_hash: seal::name_hash(&bucket.name_key, name.as_bytes()),
+            })
         };
-        Ok(names.iter().map(grant).collect())
+        Ok(names.iter().zip(granted).map(grant).collect())
     }
 
     /// Opens the key of the version that a conditional write is compared with: looking at its ETag is a read,
@@ -429,7 +588,7 @@ fn upload_row_key(bucket: &Bucket, upload: VersionId) -> Vec<u8> {
 }
 
 /// The object record that a row carries.
-fn claimed(row: &[u8], at: usize) -> Result<ClaimedRecord, VaultError> {
+pub(crate) fn claimed(row: &[u8], at: usize) -> Result<ClaimedRecord, VaultError> {
     let bytes = row
         .get(at..at + seal::record::RECORD_BYTES)
         .ok_or(words::wire::WireError::Short)?;

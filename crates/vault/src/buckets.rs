@@ -1,17 +1,18 @@
 //! Buckets: their rows hold keys, so they are made and taken away here.
 
 use crate::Vault;
-use crate::admit::Admitted;
+use crate::admit::{Admitted, Of};
 use crate::entries::Who;
 use crate::error::VaultError;
 use crate::grant::stands;
 use crate::open_rows::{bucket_row, check_bucket, tenant_stands};
 use crate::record::bucket::{self, BucketRow};
 use crate::secrets::{Bucket, Secrets, Tenant};
+use crate::standing::policy_key;
 use authn::Caller;
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::{Fields, Kind};
-use policy::{Action, Resource};
+use policy::{Action, Asked};
 use seal::{BucketKey, IndexKey, NameKey};
 use std::sync::Arc;
 use words::limits::{BUCKETS_PER_TENANT_MAX, SCAN_ROWS_MAX};
@@ -67,16 +68,16 @@ impl Vault {
         what: &str,
     ) -> Result<(Who, Arc<Tenant>), VaultError> {
         let tenant = self.tenant(secrets, caller.tenant()).await?;
-        let who = Who::of(Arc::clone(&tenant), &caller, *self.policies.digest());
+        let standing = secrets.judged.standing(&caller)?;
+        let digest = self.policies.in_force(standing.digest(), None);
+        let who = Who::of(Arc::clone(&tenant), &caller, digest);
         self.within_glass(&who, action, None).await?;
-        let resource = Resource {
-            owner: tenant.id,
-            bucket: None,
+        let asked = Asked {
+            bucket: Some(what).filter(|what| !what.is_empty()),
+            ..Asked::account(action, tenant.id)
         };
-        match self
-            .policies
-            .decide(caller, action, resource, self.host.now())
-        {
+        let now = self.host.now();
+        match self.policies.judge(caller, &asked, &standing, None, now) {
             Ok(_) => Ok((who, tenant)),
             Err(denial) => {
                 let mut fields = self.fields_of(Kind::Deny, &who, action.name());
@@ -193,6 +194,21 @@ impl Vault {
         }
     }
 
+    /// The tenant's buckets with their keys, by name.
+    pub(crate) async fn open_buckets(
+        &self,
+        secrets: &Secrets,
+        tenant: &Tenant,
+    ) -> Result<Vec<Bucket>, VaultError> {
+        let mut found = Vec::new();
+        for (key, row) in self.bucket_rows(tenant).await? {
+            let bucket = self.open_bucket_row(secrets, tenant, key, 0, &row).await?;
+            found.push(bucket);
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
     /// The tenant's buckets, by name.
     pub async fn list_buckets(&self, caller: Caller) -> Result<Vec<BucketFacts>, VaultError> {
         let secrets = self.secrets()?;
@@ -226,7 +242,7 @@ impl Vault {
     ) -> Result<BucketFacts, VaultError> {
         let secrets = self.secrets()?;
         let Admitted { who, bucket, .. } = self
-            .admit(&secrets, caller, Action::HeadBucket, name)
+            .admit(&secrets, caller, Action::HeadBucket, name, Of::Bucket)
             .await?;
         let fields = self.bucket_fields(Kind::List, &who, "HeadBucket", name, bucket.id);
         self.note(self.entry_for(&who.tenant, &fields)).await?;
@@ -261,13 +277,16 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let secrets = self.secrets()?;
         let Admitted { who, bucket, .. } = self
-            .admit(&secrets, caller, Action::DeleteBucket, name)
+            .admit(&secrets, caller, Action::DeleteBucket, name, Of::Bucket)
             .await?;
         let objects = [b"O".as_slice(), bucket.id.as_bytes()].concat();
         let fields = self.bucket_fields(Kind::Delete, &who, "DeleteBucket", name, bucket.id);
         let mut mutations = vec![Mutation::Delete {
             key: bucket.row_key.clone(),
         }];
+        mutations.push(Mutation::Delete {
+            key: policy_key(who.tenant.id, bucket.id),
+        });
         mutations.extend(also(bucket.id));
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),

@@ -108,6 +108,26 @@ pub enum VaultError {
     /// The tenant's keys may not be used where this node is.
     #[error("{0}")]
     Abroad(String),
+    /// A policy document cannot be translated.
+    #[error("the policy document was not taken, nothing was changed: {0}")]
+    Document(#[from] policy::DocumentError),
+    /// The bucket has no policy.
+    #[error("the bucket has no policy")]
+    NoBucketPolicy,
+    /// There is no such identity.
+    #[error("there is no {0}")]
+    NoSuchIdentity(String),
+    /// Something that was asked for cannot be done so.
+    #[error("{0}")]
+    Usage(String),
+    /// A credential's row was changed outside of the vault.
+    #[error(
+        "the record of the access key {0} was changed outside of the vault; nothing opens with it: make another key and look for who could write the catalog"
+    )]
+    Tampered(String),
+    /// A quota is used up.
+    #[error("{0}")]
+    Quota(String),
     /// The policy set could not be loaded.
     #[error("the policy set could not be loaded: {0}")]
     Policy(String),

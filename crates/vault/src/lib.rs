@@ -10,26 +10,36 @@
 
 mod admin;
 mod admit;
+mod attempts;
 mod buckets;
 mod entries;
 mod error;
 mod found;
 mod grant;
 mod identify;
+mod identities;
 pub mod inventory;
 pub mod joint;
 mod journal;
+mod meter;
 mod object_keys;
 mod open_rows;
+mod policies;
+mod providers;
+mod query;
 pub mod record;
 mod restart;
 mod rewrap;
 mod rotate;
 mod secrets;
+mod sessions;
 mod settle;
 pub mod shred;
 mod site_keys;
 mod stand;
+mod standing;
+mod sts;
+mod table;
 mod twin;
 mod unseal;
 mod upkeep;
@@ -40,10 +50,15 @@ pub use error::VaultError;
 pub use found::{Founded, found};
 pub use grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
 pub use identify::{Identified, Refusal};
+pub use identities::{IdentityInfo, KeyAsked, NewIdentity};
 pub use inventory::{KeyAges, KeyCounts};
 pub use journal::{EntryShown, shown_fields};
+pub use meter::MeterLine;
+pub use policies::PolicyAct;
 pub use policy::Action;
+pub use query::{Element, FORM_BYTES_MAX, QueryDone};
 pub use record::bucket::SitePolicy;
+pub use record::meter::{Counts, Quota};
 pub use record::rotation::Target as RotationTarget;
 pub use restart::RestartKeys;
 pub use rewrap::{header_opens, rewrap};
@@ -80,6 +95,8 @@ pub struct Vault {
     open: RwLock<Option<Arc<Secrets>>>,
     later: mpsc::Sender<entries::Later>,
     joint: joint::Joint,
+    attempts: attempts::Attempts,
+    meter: meter::Meter,
 }
 
 impl Vault {
@@ -105,6 +122,8 @@ impl Vault {
             open: RwLock::new(None),
             later,
             joint: joint::Joint::default(),
+            attempts: attempts::Attempts::new(),
+            meter: meter::Meter::default(),
         }))
     }
 

@@ -6,7 +6,9 @@ use crate::record::bucket::BucketRow;
 use crate::record::tenant::TenantRow;
 use crate::record::{access_key, bucket, tenant};
 use crate::rotate::Rotations;
+use crate::sessions::SessionKeys;
 use crate::site_keys::SiteKeys;
+use crate::standing::{Holder, Judged};
 use crate::{SitePolicy, Vault};
 use authn::{Credential, SecretKey, SigningKey};
 use quick_cache::sync::Cache;
@@ -50,6 +52,21 @@ pub struct Known {
     pub credential: Credential,
     pub secret: SecretKey,
     pub signing: RwLock<Option<Arc<SigningKey>>>,
+    pub holder: Holder,
+    /// SHA-256 of the token that a session's requests carry.
+    pub token: Option<[u8; 32]>,
+    /// The credential that a session came of.
+    pub parent: Option<AccessKeyId>,
+}
+
+impl Known {
+    /// The person or workload whose it is.
+    pub fn identity(&self) -> Option<String> {
+        match self.holder.standing.principal() {
+            policy::Principal::User(name) => Some(name.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// Everything that is open.
@@ -60,6 +77,9 @@ pub struct Secrets {
     pub tenants: RwLock<BTreeMap<TenantId, Arc<Tenant>>>,
     pub known: Cache<AccessKeyId, Arc<Known>>,
     pub buckets: Cache<(TenantId, BucketName), Arc<Bucket>>,
+    /// What is ready to decide with.
+    pub judged: Judged,
+    pub sessions: SessionKeys,
     /// Buckets whose index changed since it was last looked after.
     pub changed: Mutex<BTreeMap<BucketId, Arc<Bucket>>>,
     pub shred: crate::shred::Shred,
@@ -79,6 +99,8 @@ impl Secrets {
             tenants: RwLock::new(BTreeMap::new()),
             known: Cache::new(CREDENTIALS_CACHED),
             buckets: Cache::new(BUCKETS_CACHED),
+            judged: Judged::new(),
+            sessions: SessionKeys::default(),
             changed: Mutex::new(BTreeMap::new()),
             shred: crate::shred::Shred::default(),
             rotations: Rotations::default(),
@@ -174,30 +196,53 @@ impl Vault {
         if let Some(known) = secrets.known.get(id) {
             return Ok(Some(known));
         }
+        let changes = secrets.judged.changes();
         let Some(row) = self.engine.get(&access_key::key(id)).await? else {
             return Ok(None);
         };
         let row = access_key::AccessKeyRow::decode(&row.value)?;
         let tenant = self.tenant(secrets, row.tenant).await?;
-        let secret = seal::open_value(
-            &tenant.meta_key,
-            &crate::admin::secret_context(id),
-            &row.sealed_secret,
-        )?;
-        let secret = String::from_utf8(secret.to_vec())
-            .map_err(|_| words::wire::WireError::Field("secret"))?;
+        let body = Self::open_key(&tenant, id, &row)?;
+        let holder = self.holder_of_key(secrets, &tenant, &body).await?;
         let credential = Credential {
             tenant: row.tenant,
-            suspended: row.suspended || tenant.suspended,
+            suspended: row.suspended || tenant.suspended || holder.suspended,
             not_after: row.expires,
+            standing: *holder.standing.digest(),
         };
         let known = Arc::new(Known {
             credential,
-            secret: SecretKey::new(secret),
+            secret: SecretKey::new(body.secret.to_string()),
             signing: RwLock::new(None),
+            holder,
+            token: None,
+            parent: None,
         });
-        secrets.known.insert(id.clone(), Arc::clone(&known));
+        secrets.judged.keep_unless_changed(changes, || {
+            secrets.known.insert(id.clone(), Arc::clone(&known));
+        });
         Ok(Some(known))
+    }
+
+    /// What is sealed in a credential's row. A row of version 2 that was changed in any part does not open.
+    pub(crate) fn open_key(
+        tenant: &Tenant,
+        id: &AccessKeyId,
+        row: &access_key::AccessKeyRow,
+    ) -> Result<access_key::Body, VaultError> {
+        let plain = seal::open_value(&tenant.meta_key, &row.context(id), &row.sealed_secret)
+            .map_err(|_| VaultError::Tampered(id.to_string()))?;
+        if row.version > 1 {
+            return Ok(access_key::Body::decode(&plain)?);
+        }
+        let secret = String::from_utf8(plain.to_vec())
+            .map_err(|_| words::wire::WireError::Field("secret"))?;
+        Ok(access_key::Body {
+            secret: zeroize::Zeroizing::new(secret),
+            identity: String::new(),
+            maker: String::new(),
+            documents: Vec::new(),
+        })
     }
 
     /// The bucket with its keys; `None` if the tenant has none of that name.

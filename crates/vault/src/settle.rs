@@ -43,7 +43,13 @@ const PERMIT_MS_MAX: u64 = 24 * 3_600_000;
 
 impl Vault {
     /// A policy that changed or a permit that ended while the bytes came in wins over the write.
-    fn still_holds(&self, secrets: &Secrets, who: &Who, permit: &Permit) -> Result<(), VaultError> {
+    fn still_holds(
+        &self,
+        secrets: &Secrets,
+        who: &Who,
+        permit: &Permit,
+        bucket: &Bucket,
+    ) -> Result<(), VaultError> {
         let now = self.host.now();
         let credential = words::AccessKeyId::parse(&who.access_key)
             .ok()
@@ -51,8 +57,16 @@ impl Vault {
         let stopped = credential.is_some_and(|known| {
             known.credential.suspended || known.credential.not_after.is_some_and(|end| end <= now)
         });
+        let standing = &permit.caller().credential().standing;
+        let changed = secrets
+            .judged
+            .policy_digest(bucket.id)
+            .is_some_and(|policy| {
+                self.policies.in_force(standing, policy.as_ref()) != *permit.policy_digest()
+            });
         if stopped
-            || permit.policy_digest() != self.policies.digest()
+            || changed
+            || secrets.judged.is_revoked(standing)
             || permit.at().plus(PERMIT_MS_MAX) < now
         {
             Err(VaultError::Denied)
@@ -74,7 +88,7 @@ impl Vault {
         facts: &WriteFacts,
     ) -> Result<Settled, VaultError> {
         let secrets = self.secrets()?;
-        self.still_holds(&secrets, &grant.who, &grant.permit)?;
+        self.still_holds(&secrets, &grant.who, &grant.permit, &grant.bucket)?;
         let mut fields = self.fields_of(Kind::Write, &grant.who, operation);
         fields.resource = Some(Self::resource(&grant.bucket, &grant.name));
         fields.bucket = Some(grant.bucket.id);
@@ -84,6 +98,10 @@ impl Vault {
         fields.response_digest = facts.digest;
         fields.decision = Some("permit".into());
         let entry = self.entry_for(&grant.who.tenant, &fields);
+        // The parts of an upload were counted when they came.
+        if operation != "CompleteMultipartUpload" {
+            self.meter.taken_in(grant.who.tenant.id, facts.name.size);
+        }
         Self::changed(&secrets, &grant.bucket);
         let index = names::put_delta(
             &grant.bucket.index_key,
@@ -107,7 +125,7 @@ impl Vault {
         sites: &[SiteId],
     ) -> Result<Settled, VaultError> {
         let secrets = self.secrets()?;
-        self.still_holds(&secrets, &grant.who, &grant.permit)?;
+        self.still_holds(&secrets, &grant.who, &grant.permit, &grant.bucket)?;
         let mut fields = self.fields_of(Kind::Write, &grant.who, operation);
         fields.resource = Some(Self::resource(&grant.bucket, &grant.name));
         fields.bucket = Some(grant.bucket.id);
@@ -115,6 +133,7 @@ impl Vault {
         fields.bytes = Some(bytes);
         fields.sites = Some(sites.to_vec());
         fields.decision = Some("permit".into());
+        self.meter.taken_in(grant.who.tenant.id, bytes);
         Ok(Settled {
             entry: self.entry_for(&grant.who.tenant, &fields),
             index: None,
@@ -124,7 +143,7 @@ impl Vault {
     /// The entry and the index delta of a deletion. `existed` is false for a name that was not there.
     pub fn settle_delete(&self, grant: &DeleteGrant, existed: bool) -> Result<Settled, VaultError> {
         let secrets = self.secrets()?;
-        self.still_holds(&secrets, &grant.who, &grant.permit)?;
+        self.still_holds(&secrets, &grant.who, &grant.permit, &grant.bucket)?;
         let mut fields = self.fields_of(Kind::Delete, &grant.who, "DeleteObject");
         fields.resource = Some(Self::resource(&grant.bucket, &grant.name));
         fields.bucket = Some(grant.bucket.id);
@@ -183,7 +202,9 @@ impl Vault {
         let mut fields = self.fields(Kind::Close);
         fields.tenant = Some(grant.who.tenant.id);
         fields.link = Some(grant.receipt.index());
-        fields.bytes = Some(close.ranges.iter().map(|(_, length)| length).sum());
+        let left = close.ranges.iter().map(|(_, length)| length).sum();
+        self.meter.left(grant.who.tenant.id, left);
+        fields.bytes = Some(left);
         fields.ranges = Some(close.ranges);
         fields.reason = close.broken;
         self.record_later(self.entry_for(&grant.who.tenant, &fields))

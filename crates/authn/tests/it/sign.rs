@@ -20,6 +20,7 @@ impl Request {
             raw_path: &self.path,
             raw_query: &self.query,
             headers: &self.headers,
+            via: authn::Via::default(),
         }
     }
     pub fn header(&self, name: &str) -> &str {

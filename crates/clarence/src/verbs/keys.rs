@@ -35,10 +35,21 @@ fn row(tenant: &Value) -> Vec<String> {
 
 pub async fn key(settings: &Settings, asked: Key, talk: Talk) -> Outcome {
     match asked {
-        Key::Add { tenant, expires } => {
+        Key::Add {
+            tenant,
+            expires,
+            identity,
+            policy,
+        } => {
+            let policy = policy
+                .as_deref()
+                .map(super::identity::document)
+                .transpose()?;
             let request = Request::KeyAdd {
                 tenant,
                 expires_seconds: expires,
+                identity,
+                policy,
             };
             credential(node::ask(settings, &talk, request).await?, talk)
         }

@@ -6,6 +6,7 @@ mod crypto;
 mod doctor;
 pub mod found;
 mod hsm;
+mod identity;
 mod keys;
 mod ledger;
 mod machine;
@@ -78,6 +79,9 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Status => status::status(settings, talk).await,
         Verb::Tenant(asked) => keys::tenant(settings, asked, talk).await,
         Verb::Key(asked) => keys::key(settings, asked, talk).await,
+        Verb::Identity(asked) => identity::identity(settings, asked, talk).await,
+        Verb::Meter(asked) => identity::meter(settings, asked, talk).await,
+        Verb::Policy(asked) => identity::policy(settings, asked, talk).await,
         Verb::Ledger(asked) => ledger::ledger(settings, asked, talk).await,
         Verb::Scrub => sites::scrub(settings, talk).await,
         Verb::Heal(asked) => sites::heal(settings, &asked, talk).await,

@@ -389,6 +389,7 @@ impl Bucket {
                 .map(|(n, v)| ((*n).to_owned(), v.clone())),
         );
         let head = RequestHead {
+            via: authn::Via::default(),
             method: call.method,
             raw_path: &call.path,
             raw_query: call.query,

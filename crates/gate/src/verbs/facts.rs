@@ -64,7 +64,6 @@ macro_rules! absent {
 }
 
 absent! {
-    no_policy of bucket: "NoSuchBucketPolicy", "The bucket policy does not exist";
     no_lifecycle of bucket: "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist";
     no_cors of bucket: "NoSuchCORSConfiguration", "The CORS configuration does not exist";
     no_tags of bucket: "NoSuchTagSet", "The TagSet does not exist";

@@ -8,6 +8,7 @@ mod facts;
 mod list;
 mod multipart;
 mod objects;
+mod policy;
 
 #[cfg(fuzzing)]
 pub(crate) use list::{token, untoken};
@@ -110,8 +111,10 @@ operations! {
     get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = facts::encryption;
     get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput = facts::bucket_acl;
     put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput = facts::put_bucket_acl;
-    get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = facts::no_policy;
-    get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput = facts::no_policy;
+    get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = policy::get;
+    put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput = policy::put;
+    delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput = policy::delete;
+    get_bucket_policy_status(GetBucketPolicyStatusInput) -> GetBucketPolicyStatusOutput = policy::status;
     get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput = facts::no_lifecycle;
     get_bucket_cors(GetBucketCorsInput) -> GetBucketCorsOutput = facts::no_cors;
     get_bucket_tagging(GetBucketTaggingInput) -> GetBucketTaggingOutput = facts::no_tags;

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::wildcard_imports
 )] // tests
+mod attacks;
 mod bad_bodies;
 mod client;
 mod framings;

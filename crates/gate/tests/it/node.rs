@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use store::PolicyAct;
 use store::api::*;
 use store::checksum::{BodyDigests, BodyHashes, composite, etag_text, full_object, multipart_etag};
 use store::error::StoreError;
@@ -52,6 +53,7 @@ struct State {
 #[derive(Default)]
 pub struct Node {
     state: Mutex<State>,
+    policies: Mutex<BTreeMap<String, String>>,
     pub identified: AtomicUsize,
     pub verbs: AtomicUsize,
     pub sealed: std::sync::atomic::AtomicBool,
@@ -322,6 +324,34 @@ impl Backend for Node {
         }
     }
 
+    async fn query(
+        &self,
+        head: &RequestHead<'_>,
+        form: Vec<u8>,
+    ) -> Result<gate::Answered, Refusal> {
+        self.identified.fetch_add(1, Ordering::SeqCst);
+        let text = String::from_utf8(form).unwrap();
+        if text.contains("Action=No") {
+            return Err(Refusal {
+                code: "AccessDenied".into(),
+                status: 403,
+                message: "no <&>".to_owned(),
+                region: None,
+            });
+        }
+        let source = head.via.source.map(|address| address.to_string());
+        Ok(gate::Answered {
+            action: "GetCallerIdentity".to_owned(),
+            service: "sts".to_owned(),
+            elements: vec![gate::Element::Group(
+                "Outer".to_owned(),
+                vec![gate::Element::Text(
+                    "Source".to_owned(),
+                    source.unwrap_or_default(),
+                )],
+            )],
+        })
+    }
     async fn list_buckets(&self, _: Known) -> Result<Vec<BucketInfo>, StoreError> {
         self.asked();
         let state = self.state.lock().unwrap();
@@ -349,6 +379,32 @@ impl Backend for Node {
                 created: TIME,
             })
         })
+    }
+    async fn bucket_policy(
+        &self,
+        _: Known,
+        bucket: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError> {
+        self.in_bucket(bucket, |_| Ok(()))?;
+        let mut policies = self.policies.lock().unwrap();
+        match act {
+            PolicyAct::Get => policies
+                .get(bucket.as_str())
+                .map(|text| Some(text.clone()))
+                .ok_or(StoreError::NoSuchBucketPolicy),
+            PolicyAct::Put(text) if !text.starts_with('{') => {
+                Err(StoreError::MalformedPolicy("it is not JSON".into()))
+            }
+            PolicyAct::Put(text) => {
+                policies.insert(bucket.as_str().to_owned(), text);
+                Ok(None)
+            }
+            PolicyAct::Delete => {
+                policies.remove(bucket.as_str());
+                Ok(None)
+            }
+        }
     }
     async fn delete_bucket(&self, _: Known, bucket: &BucketName) -> Result<(), StoreError> {
         self.in_bucket(bucket, |objects| {

@@ -65,7 +65,7 @@ const ALL: &[(&str, &str, &str, u16)] = &[
         "/own?ownershipControls",
         501,
     ),
-    ("delete_bucket_policy", "DELETE", "/own?policy", 501),
+    ("delete_bucket_policy", "DELETE", "/own?policy", 204),
     (
         "delete_bucket_replication",
         "DELETE",
@@ -264,7 +264,7 @@ const ALL: &[(&str, &str, &str, u16)] = &[
         "/own?ownershipControls",
         501,
     ),
-    ("put_bucket_policy", "PUT", "/own?policy", 501),
+    ("put_bucket_policy", "PUT", "/own?policy", 400),
     ("put_bucket_replication", "PUT", "/own?replication", 501),
     (
         "put_bucket_request_payment",

@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use authn::{ChunkCheck, ChunkMismatch, PayloadHash, RequestHead};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use gate::{Backend, Identified, Known, ObjectHead, Ops, Readiness, Refusal, Seen};
+use gate::{
+    Answered, Backend, Element, Identified, Known, ObjectHead, Ops, Readiness, Refusal, Seen,
+};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use store::StoreError;
 use store::api::{
     BodyIn, BucketInfo, CompleteAsked, Conditions, CopyAsked, ListAsked, ListPage, ListedPart,
     ListedUpload, Metadata, ObjectInfo, ObjectOut, PartCopyAsked, PutAsked, PutDone, ReadAsked,
     UploadAsked,
 };
+use store::{PolicyAct, StoreError};
 use words::{BucketName, ObjectKey, TenantId, UnixMillis, VersionId};
 
 #[derive(Default)]
@@ -124,6 +126,28 @@ impl Backend for Node {
         })
     }
 
+    async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal> {
+        let source = head.via.source.map(|source| source.to_string());
+        Ok(Answered {
+            action: String::from_utf8(form).unwrap(),
+            service: "sts".into(),
+            elements: vec![Element::Group(
+                "Via".into(),
+                vec![Element::Text("Source".into(), source.unwrap_or_default())],
+            )],
+        })
+    }
+    async fn bucket_policy(
+        &self,
+        _: Known,
+        _: &BucketName,
+        act: PolicyAct,
+    ) -> Result<Option<String>, StoreError> {
+        match act {
+            PolicyAct::Put(text) => Ok(Some(text)),
+            _ => Err(StoreError::NoSuchBucketPolicy),
+        }
+    }
     async fn list_buckets(&self, _: Known) -> Result<Vec<BucketInfo>, StoreError> {
         lacking()
     }

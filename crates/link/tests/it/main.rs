@@ -57,6 +57,7 @@ fn head<'a>(method: &'a str, path: &'a str, headers: &'a [(String, String)]) -> 
         raw_path: path,
         raw_query: "",
         headers,
+        via: authn::Via::default(),
     }
 }
 
@@ -140,6 +141,42 @@ async fn errors_cross_as_they_are() {
         .get_object(known.caller, &bucket, &missing, ReadAsked::default())
         .await;
     assert!(matches!(answer, Err(StoreError::NoSuchKey)));
+}
+
+#[tokio::test]
+async fn forms_and_policies_cross() {
+    let (_, far) = begin();
+    let (bucket, _) = names();
+    let headers = headers(&[]);
+    let mut head = head("POST", "/", &headers);
+    head.via.source = Some("10.1.2.3".parse().unwrap());
+    let answered = far
+        .query(&head, b"GetCallerIdentity".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(answered.action, "GetCallerIdentity");
+    let source = gate::Element::Text("Source".into(), "10.1.2.3".into());
+    assert_eq!(
+        answered.elements,
+        [gate::Element::Group("Via".into(), vec![source])]
+    );
+
+    let put = |method| RequestHead {
+        method,
+        raw_path: "/own",
+        raw_query: "policy=",
+        headers: &headers,
+        via: authn::Via::default(),
+    };
+    let known = far.identify(&put("PUT")).await.unwrap();
+    let text = store::PolicyAct::Put("{}".into());
+    let answer = far.bucket_policy(known.caller, &bucket, text).await;
+    assert_eq!(answer.unwrap().as_deref(), Some("{}"));
+    let known = far.identify(&put("GET")).await.unwrap();
+    let other = far
+        .bucket_policy(known.caller, &bucket, store::PolicyAct::Delete)
+        .await;
+    assert!(matches!(other, Err(StoreError::Denied)));
 }
 
 #[tokio::test]
@@ -335,6 +372,8 @@ async fn f6_a_live_signature_opens_what_was_signed_and_nothing_else() {
             path: Cow::Borrowed(path),
             query: Cow::Borrowed(""),
             headers: Cow::Borrowed(&headers),
+            source: None,
+            secure: false,
         };
         lane.say(Kind::Head, &head).unwrap();
         lane.flush().await.unwrap();
@@ -363,6 +402,8 @@ async fn f6_a_believed_head_is_good_for_one_verb() {
         path: Cow::Borrowed("/own/k"),
         query: Cow::Borrowed(""),
         headers: Cow::Borrowed(&headers),
+        source: None,
+        secure: false,
     };
     lane.say(Kind::Head, &head).unwrap();
     lane.say(Kind::Ask, &get("own", "k")).unwrap();
@@ -385,6 +426,8 @@ async fn a_signature_in_a_document_that_is_wrong_stops_the_verb() {
         path: Cow::Borrowed("/own/k"),
         query: Cow::Borrowed(""),
         headers: Cow::Borrowed(&headers),
+        source: None,
+        secure: false,
     };
     lane.say(Kind::Head, &head).unwrap();
     let mut ask = get("own", "k");

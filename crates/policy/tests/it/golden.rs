@@ -21,12 +21,12 @@ fn table() -> String {
     let mut text = "Who may do what. A cell is `allow` with the policy that permits, or the HTTP status and why not.\n\
                     `owner` asks for what is its own tenant's; `other tenant` for what is another's.\n\n"
         .to_owned();
-    write!(text, "{:<22}", "action").unwrap();
+    write!(text, "{:<27}", "action").unwrap();
     for (name, ..) in columns {
-        write!(text, "{name:<24}").unwrap();
+        write!(text, "{name:<25}").unwrap();
     }
     for action in Action::ALL {
-        write!(text, "\n{:<22}", action.name()).unwrap();
+        write!(text, "\n{:<27}", action.name()).unwrap();
         for (_, owner, suspended, not_after) in columns {
             let bucket = action.of_bucket().then_some(BUCKET);
             let outcome = policies.decide(
@@ -39,7 +39,7 @@ fn table() -> String {
                 Ok(permit) => format!("allow {}", permit.policies().join(" ")),
                 Err(denial) => format!("{} {}", denial.show().status(), denial.reason().word()),
             };
-            write!(text, "{cell:<24}").unwrap();
+            write!(text, "{cell:<25}").unwrap();
         }
     }
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();

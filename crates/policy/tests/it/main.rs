@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail as tests do
 
 mod caller;
+mod documents;
 mod golden;
 mod model;
+mod narrowing;
 mod tokens;

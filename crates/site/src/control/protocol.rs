@@ -30,7 +30,29 @@ pub enum Request {
         tenant: String,
         /// When it ends, in seconds from now; never, if absent.
         expires_seconds: Option<u64>,
+        /// The person or workload it is for; the whole tenant, if absent.
+        #[serde(default)]
+        identity: Option<String>,
+        /// A policy document that narrows it.
+        #[serde(default)]
+        policy: Option<String>,
     },
+    /// What tenants used, hour by hour.
+    MeterExport {
+        /// Only this tenant; all of them, if absent.
+        tenant: Option<String>,
+    },
+    /// Sets what a tenant may use; zero means no limit.
+    QuotaSet {
+        /// The tenant's name.
+        tenant: String,
+        /// Bytes of objects that are kept.
+        stored_bytes: u64,
+        /// Requests within an hour, after which writes are refused.
+        requests_per_hour: u64,
+    },
+    /// People, workloads, roles, policies.
+    Identity(super::identity::Identity),
     /// Stops a credential.
     KeySuspend {
         /// The access key.

@@ -41,11 +41,13 @@ impl From<vault::VaultError> for Failure {
             | V::NoSuchAccessKey(_)
             | V::NoSuchUpload
             | V::NoSuchSubject
-            | V::NoSuchErasure(_) => "not-found",
+            | V::NoSuchErasure(_)
+            | V::NoBucketPolicy
+            | V::NoSuchIdentity(_) => "not-found",
             V::Statement(_) => "denied",
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",
             V::Rotation(_) => "conflict",
-            V::Limit(_) => "usage",
+            V::Limit(_) | V::Usage(_) | V::Document(_) => "usage",
             V::NeedsQuorum(_) => "needs-quorum",
             V::Abroad(_) => "abroad",
             _ => "internal",

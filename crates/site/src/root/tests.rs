@@ -101,9 +101,23 @@ impl Scene {
 
     async fn caller(&self, method: &str) -> Caller {
         let now = Host::real().now();
-        let key = self.access_key.as_str();
-        let headers = sim::sign::headers(method, "/files", key, &self.secret, "lu-1", now);
+        let client = sim::Client {
+            access_key: self.access_key.to_string(),
+            secret: self.secret.clone(),
+            tenant: words::TenantId::from_bytes([0; 16]),
+            token: None,
+        };
+        let signed = sim::sign::Signed {
+            method,
+            path: "/files",
+            client: &client,
+            region: "lu-1",
+            service: "s3",
+            payload: "UNSIGNED-PAYLOAD",
+        };
+        let headers = sim::sign::headers(&signed, now);
         let head = RequestHead {
+            via: authn::Via::default(),
             method,
             raw_path: "/files",
             raw_query: "",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests may stop them
 
 mod access;
+mod authorisation;
 mod bodies;
 mod canary;
 mod digests;
@@ -12,5 +13,8 @@ mod races;
 mod recorded;
 mod rig;
 mod rotation;
+mod sessions;
 mod shred;
+mod table;
 mod unknown;
+mod usage;

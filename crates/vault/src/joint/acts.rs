@@ -8,7 +8,7 @@ use super::{JointError, Law};
 use crate::Vault;
 use crate::admin::{NewAccessKey, TENANTS_MAX, TenantInfo};
 use crate::error::VaultError;
-use crate::record::access_key::{self, AccessKeyRow};
+use crate::record::access_key::{self, AccessKeyRow, Body};
 use crate::record::joint as record;
 use crate::record::tenant::{self, TenantRow};
 use crate::secrets::{Secrets, Tenant};
@@ -18,6 +18,7 @@ use charter::law::Jurisdiction;
 use ledger::Kind;
 use std::sync::Arc;
 use words::{AccessKeyId, SiteId, TenantId, TenantName, UnixMillis};
+use zeroize::Zeroizing;
 
 /// The verbs that a node carries out.
 pub const CARRIED_OUT: [&str; 13] = [
@@ -95,7 +96,7 @@ pub(super) fn needed<'r>(request: &'r Request, name: &str) -> Result<&'r str, Jo
 
 impl Vault {
     /// What the resolution orders.
-    pub(super) async fn act(
+    pub(super) async fn act_of(
         &self,
         secrets: &Secrets,
         bench: &Bench,
@@ -105,8 +106,8 @@ impl Vault {
         let request = resolution.request();
         match request.verb().name {
             "seal" => self.seal_act(request),
-            "key-suspend" => self.key_act(request, true).await,
-            "key-resume" => self.key_act(request, false).await,
+            "key-suspend" => self.key_act(secrets, request, true).await,
+            "key-resume" => self.key_act(secrets, request, false).await,
             "tenant-suspend" => self.tenant_act(secrets, request, true).await,
             "tenant-resume" => self.tenant_act(secrets, request, false).await,
             "tenant-add" => self.tenant_add_act(secrets, bench, request).await,
@@ -139,16 +140,32 @@ impl Vault {
         })
     }
 
-    async fn key_act(&self, request: &Request, suspended: bool) -> Result<Act, JointError> {
+    async fn key_act(
+        &self,
+        secrets: &Secrets,
+        request: &Request,
+        suspended: bool,
+    ) -> Result<Act, JointError> {
         let name = needed(request, "access-key")?;
         let none = || VaultError::NoSuchAccessKey(name.to_owned());
         let id = AccessKeyId::parse(name).map_err(|_| none())?;
         let key = access_key::key(&id);
         let row = self.engine.get(&key).await?.ok_or_else(none)?;
-        let stopped = AccessKeyRow {
-            suspended,
-            ..AccessKeyRow::decode(&row.value)?
+        let old = AccessKeyRow::decode(&row.value)?;
+        let tenant = self.tenant(secrets, old.tenant).await?;
+        let body = match Self::open_key(&tenant, &id, &old) {
+            Ok(body) => body,
+            // Closing must not fail because the row was damaged; opening must.
+            Err(error) if !suspended => return Err(error.into()),
+            Err(_) => Body {
+                secret: Zeroizing::default(),
+                identity: String::new(),
+                maker: String::new(),
+                documents: Vec::new(),
+            },
         };
+        let changed = AccessKeyRow::new(old.tenant, old.created, old.expires, suspended);
+        let stopped = self.seal_key(&tenant, &id, changed, &body);
         let operation = if suspended { "KeySuspend" } else { "KeyResume" };
         Ok(Act {
             tenant: Some(stopped.tenant),
@@ -217,7 +234,7 @@ impl Vault {
             .map(|(id, _)| id)
             .collect();
         for id in known {
-            secrets.known.remove(&id);
+            Self::forget_key(secrets, &id);
             // Loaded again, so that writes under way find it when they settle.
             self.known(secrets, &id).await?;
         }

@@ -87,7 +87,7 @@ impl Vault {
                 return Err(self.refuse_joint(&secrets, fields, refusal.into()).await);
             }
         };
-        let act = match self.act(&secrets, &bench, &resolution, paper).await {
+        let act = match self.act_of(&secrets, &bench, &resolution, paper).await {
             Ok(act) => act,
             Err(why) => return Err(self.refuse_joint(&secrets, fields, why).await),
         };
@@ -119,13 +119,13 @@ impl Vault {
         }
         let mut change = Change {
             preconditions: vec![Precondition::Version(key.clone(), version)],
-            mutations: vec![self.sealed_row(secrets, key, &mark.encode())],
+            mutations: vec![self.sealed_paper(secrets, key, &mark.encode())],
             entries,
         };
         change.preconditions.extend(act.preconditions);
         change.mutations.extend(act.mutations);
         if matches!(act.then, Then::Ordered(_)) {
-            let order = self.sealed_row(secrets, record::ordered_key(&digest), &mark.encode());
+            let order = self.sealed_paper(secrets, record::ordered_key(&digest), &mark.encode());
             change.mutations.push(order);
         }
         let verb = resolution.request().verb().name;
@@ -154,7 +154,7 @@ impl Vault {
             Then::Seal => Ok(Outcome::Sealed),
             Then::Ordered(order) => Ok(Outcome::Ordered(order)),
             Then::KeyChanged(id) => {
-                secrets.known.remove(&id);
+                Self::forget_key(secrets, &id);
                 // Loaded again, so that writes under way find it when they settle.
                 self.known(secrets, &id).await?;
                 Ok(Outcome::Done)

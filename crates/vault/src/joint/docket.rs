@@ -102,7 +102,7 @@ impl Vault {
             text: text.to_vec(),
         };
         change.preconditions.push(Precondition::Absent(key.clone()));
-        let put = self.sealed_row(secrets, key, &row.encode());
+        let put = self.sealed_paper(secrets, key, &row.encode());
         change.mutations.push(put);
         fields.reason = Some(signed.request().reason().to_owned());
         change.entries.push(self.entry_of_cloud(secrets, &fields));
@@ -197,7 +197,7 @@ impl Vault {
                 // It was not carried out meanwhile.
                 Precondition::Version(record::request_key(&digest), filed.version),
             ],
-            mutations: vec![self.sealed_row(secrets, key, &row.encode())],
+            mutations: vec![self.sealed_paper(secrets, key, &row.encode())],
             entries: vec![self.entry_of_cloud(secrets, &fields)],
         };
         self.file(change, latest).await?;
@@ -288,7 +288,7 @@ impl Vault {
     }
 
     /// A row of the docket, sealed and bound to its key.
-    pub(super) fn sealed_row(&self, secrets: &Secrets, key: Vec<u8>, plain: &[u8]) -> Mutation {
+    pub(super) fn sealed_paper(&self, secrets: &Secrets, key: Vec<u8>, plain: &[u8]) -> Mutation {
         let value = seal::seal_value(
             &secrets.cloud_ledger_key,
             &context(&key),

@@ -105,7 +105,7 @@ impl Vault {
                 key: credential_key.clone(),
                 value: credential.encode().into(),
             },
-            self.sealed_row(secrets, glass_key.clone(), &row.encode()),
+            self.sealed_paper(secrets, glass_key.clone(), &row.encode()),
         ];
         let resource = format!(
             "{}/{}{}* for {officer} with {} until {}",
@@ -328,7 +328,7 @@ impl Vault {
         let key = record::glass_key(&id);
         let change = Change {
             preconditions: vec![Precondition::Present(key.clone())],
-            mutations: vec![self.sealed_row(secrets, key, &row.encode())],
+            mutations: vec![self.sealed_paper(secrets, key, &row.encode())],
             entries: vec![
                 self.entry_of_cloud(secrets, &fields),
                 self.entry_for(&tenant, &fields),

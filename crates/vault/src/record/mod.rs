@@ -3,7 +3,10 @@
 
 pub mod access_key;
 pub mod bucket;
+pub mod identity;
 pub mod joint;
+pub mod meter;
+pub mod provider;
 pub mod rotation;
 pub mod shred;
 pub mod site_header;
@@ -57,4 +60,21 @@ fn flag(byte: u8, field: &'static str) -> Result<bool, WireError> {
         1 => Ok(true),
         _ => Err(WireError::Field(field)),
     }
+}
+
+/// Reads a text of at most `max` bytes.
+fn text(reader: &mut Reader<'_>, max: usize, field: &'static str) -> Result<String, WireError> {
+    let bytes = reader.bytes(max)?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| WireError::Field(field))
+}
+
+/// Reads a count and so many policy documents.
+fn documents(reader: &mut Reader<'_>, most: u16) -> Result<Vec<String>, WireError> {
+    let count = reader.u16()?;
+    if count > most {
+        return Err(WireError::Field("documents"));
+    }
+    (0..count)
+        .map(|_| text(reader, policy::document::DOCUMENT_BYTES_MAX, "document"))
+        .collect()
 }

@@ -34,9 +34,7 @@ impl Vault {
         name: &BucketName,
     ) -> Result<RotationBegun, VaultError> {
         let secrets = self.secrets()?;
-        let mut tenant = self
-            .tenant(&secrets, self.tenant_named(tenant).await?)
-            .await?;
+        let mut tenant = self.tenant_named(&secrets, tenant).await?;
         for _ in 0..RACES_MAX {
             let hash = seal::name_hash(&tenant.name_key, name.as_str().as_bytes());
             let row_key = bucket::key(tenant.id, &hash);

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use words::limits::SCAN_ROWS_MAX;
-use words::{OpId, TenantId, TenantName, UnixMillis};
+use words::{OpId, TenantId, UnixMillis};
 
 /// How often a beginning is tried against rows that change at the same moment.
 const RACES_MAX: usize = 8;
@@ -273,15 +273,6 @@ impl Vault {
             });
         }
         Ok(shown)
-    }
-
-    /// The tenant of this name.
-    async fn tenant_named(&self, name: &TenantName) -> Result<TenantId, VaultError> {
-        let all = self.tenant_list().await?;
-        let found = all.into_iter().find(|tenant| tenant.name == *name);
-        found
-            .map(|tenant| tenant.id)
-            .ok_or_else(|| VaultError::NoSuchTenant(name.to_string()))
     }
 
     /// Changes the rows of a rotation and its keys together.

@@ -21,7 +21,7 @@ impl Vault {
     /// background.
     pub async fn rotate_tenant(&self, name: &TenantName) -> Result<RotationBegun, VaultError> {
         let secrets = self.secrets()?;
-        let id = self.tenant_named(name).await?;
+        let id = self.tenant_named(&secrets, name).await?.id;
         let target = Target::Tenant(id);
         for _ in 0..RACES_MAX {
             let (row_version, old) = self.tenant_row(id).await?;
