@@ -144,6 +144,39 @@ impl House {
     }
 }
 
+fn keys_and_tenants_stop_and_go_on(house: &House) {
+    // A credential, stopped by one alone, opened again by two parties.
+    let made = house.done("key-add", &["tenant=tax-office"], &["ben"]);
+    let key = made["credential"]["access_key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(made["credential"]["secret_key"].as_str().unwrap().len(), 40);
+    let named = format!("access-key={key}");
+    house.done("key-suspend", &[&named], &[]);
+    house.propose("key-resume", &[&named], "resume.request");
+    house.approve("resume.request", "luc", "luc.approval");
+    assert_eq!(
+        house.refused(&["execute", "resume.request", "--node"]),
+        "lacking"
+    );
+    // Two parties, and not the two that the charter asks for.
+    let after = house.approve("resume.request", "pia", "pia.approval");
+    assert_eq!(after["state"], "lacking");
+    assert_eq!(
+        after["still_needed"],
+        serde_json::json!(["a person of ctie"])
+    );
+    house.approve("resume.request", "ben", "ben-2.approval");
+    house.execute("resume.request");
+    house.done("tenant-suspend", &["tenant=tax-office"], &[]);
+    let tenants = house.cloud.json(&["tenant", "list"]).data();
+    assert_eq!(tenants["tenants"][0]["suspended"], true);
+    house.done("tenant-resume", &["tenant=tax-office"], &["ben", "luc"]);
+    let tenants = house.cloud.json(&["tenant", "list"]).data();
+    assert_eq!(tenants["tenants"][0]["suspended"], false);
+}
+
 #[test]
 fn propose_approve_execute_once_and_what_is_not_enough_is_refused_by_name() {
     let house = House::new();
@@ -217,36 +250,7 @@ fn propose_approve_execute_once_and_what_is_not_enough_is_refused_by_name() {
             .any(|e| e["actor"] == "person ben of ctie")
     );
 
-    // A credential, stopped by one alone, opened again by two parties.
-    let made = house.done("key-add", &["tenant=tax-office"], &["ben"]);
-    let key = made["credential"]["access_key"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert_eq!(made["credential"]["secret_key"].as_str().unwrap().len(), 40);
-    let named = format!("access-key={key}");
-    house.done("key-suspend", &[&named], &[]);
-    house.propose("key-resume", &[&named], "resume.request");
-    house.approve("resume.request", "luc", "luc.approval");
-    assert_eq!(
-        house.refused(&["execute", "resume.request", "--node"]),
-        "lacking"
-    );
-    // Two parties, and not the two that the charter asks for.
-    let after = house.approve("resume.request", "pia", "pia.approval");
-    assert_eq!(after["state"], "lacking");
-    assert_eq!(
-        after["still_needed"],
-        serde_json::json!(["a person of ctie"])
-    );
-    house.approve("resume.request", "ben", "ben-2.approval");
-    house.execute("resume.request");
-    house.done("tenant-suspend", &["tenant=tax-office"], &[]);
-    let tenants = house.cloud.json(&["tenant", "list"]).data();
-    assert_eq!(tenants["tenants"][0]["suspended"], true);
-    house.done("tenant-resume", &["tenant=tax-office"], &["ben", "luc"]);
-    let tenants = house.cloud.json(&["tenant", "list"]).data();
-    assert_eq!(tenants["tenants"][0]["suspended"], false);
+    keys_and_tenants_stop_and_go_on(&house);
     // What no node does yet is said, and the request stays as it is.
     house.propose(
         "quota-set",
@@ -366,6 +370,31 @@ fn f2_shares_that_are_wrong_foreign_or_given_twice_are_refused_by_name() {
     );
 }
 
+fn every_refusal_is_on_the_ledger(house: &House) {
+    let words: Vec<String> = (house.tail().iter())
+        .filter(|entry| entry["kind"] == "refuse")
+        .map(|entry| entry["decision"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    for word in [
+        "self-approval",
+        "same-person-twice",
+        "same-party-twice",
+        "unknown-approver",
+        "no-say",
+        "too-early",
+        "vetoed",
+        "other-cloud",
+        "not-lodged",
+        "older-card",
+        "lacking",
+    ] {
+        assert!(
+            words.iter().any(|found| found == word),
+            "{word} is not on the ledger: {words:?}"
+        );
+    }
+}
+
 #[test]
 fn f3_and_f4_at_the_node() {
     let house = House::with(|draft| draft.replace("cool_off_hours = 168", "cool_off_hours = 24"));
@@ -475,26 +504,5 @@ fn f3_and_f4_at_the_node() {
         house.refused(&["execute", "r.request", "--node"]),
         "lacking"
     );
-    let words: Vec<String> = (house.tail().iter())
-        .filter(|entry| entry["kind"] == "refuse")
-        .map(|entry| entry["decision"].as_str().unwrap_or_default().to_owned())
-        .collect();
-    for word in [
-        "self-approval",
-        "same-person-twice",
-        "same-party-twice",
-        "unknown-approver",
-        "no-say",
-        "too-early",
-        "vetoed",
-        "other-cloud",
-        "not-lodged",
-        "older-card",
-        "lacking",
-    ] {
-        assert!(
-            words.iter().any(|found| found == word),
-            "{word} is not on the ledger: {words:?}"
-        );
-    }
+    every_refusal_is_on_the_ledger(&house);
 }

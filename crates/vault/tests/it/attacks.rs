@@ -2,6 +2,7 @@
 
 use crate::house::{HOUR, House, person, repeating, word};
 use charter::approval::{Bearer, KeyFile, Request, Says};
+use std::time::Duration;
 use words::limits::DOCKET_REQUESTS_MAX;
 
 async fn refused(result: Result<impl Sized, vault::joint::JointError>) -> &'static str {
@@ -75,7 +76,7 @@ async fn f3_same_person_same_party_self_approval_and_strangers() {
 async fn f3_edited_parameters_even_when_the_proposer_signs_them_again() {
     let house = House::new(2).await;
     // Two requests of one nonce: what was shown to the approvers, and what is handed to the node.
-    let host = repeating(&house.world.host, HOUR * 0);
+    let host = repeating(&house.world.host, Duration::ZERO);
     let shown = house.request_on(&host, "tenant-suspend", &[("tenant", "t")]);
     let lodged = house.request_on(&host, "tenant-resume", &[("tenant", "ministry")]);
     house.hand_in(&lodged.to_text()).await.unwrap();
@@ -272,7 +273,7 @@ async fn f4_nobody_fills_the_docket_for_the_others_or_uses_up_their_request() {
     house.world.clock.skip(HOUR * 30);
     house.lodge("seal", &[]).await;
     // An act of one alone with the nonce of a request that waits does not use that request up.
-    let host = repeating(&house.world.host, HOUR * 0);
+    let host = repeating(&house.world.host, Duration::ZERO);
     let waiting = house.request_on(&host, "tenant-add", &[("tenant", "museum")]);
     let closing = house.request_on(&host, "tenant-suspend", &[("tenant", "ministry")]);
     house.hand_in(&waiting.to_text()).await.unwrap();
