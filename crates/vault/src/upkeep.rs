@@ -4,7 +4,7 @@ use crate::Vault;
 use crate::error::VaultError;
 use crate::record::bucket::{self, BucketRow};
 use crate::secrets::{Bucket, Secrets};
-use catalog::{KeyRange, Order};
+use catalog::{KeyRange, Order, Row};
 use names::Index;
 use std::sync::Arc;
 use words::limits::SCAN_ROWS_MAX;
@@ -63,14 +63,28 @@ impl Vault {
                 return Ok(());
             }
             for (key, row) in page {
-                let tenant = self.tenant(&secrets, bucket::tenant_in(&key)?).await?;
                 range = range.after(&key);
-                let (version, row) = (row.version, BucketRow::decode(&row.value)?);
-                let opened = self
-                    .open_bucket_row(&secrets, &tenant, key, version, &row)
-                    .await?;
-                Self::changed(&secrets, &Arc::new(opened));
+                match self.mark_changed(&secrets, key, &row).await {
+                    // It is on the ledger; the other buckets must not wait for it.
+                    Ok(()) | Err(VaultError::RowAltered(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
+    }
+
+    async fn mark_changed(
+        &self,
+        secrets: &Secrets,
+        key: Vec<u8>,
+        row: &Row,
+    ) -> Result<(), VaultError> {
+        let tenant = self.tenant(secrets, bucket::tenant_in(&key)?).await?;
+        let (version, row) = (row.version, BucketRow::decode(&row.value)?);
+        let opened = self
+            .open_bucket_row(secrets, &tenant, key, version, &row)
+            .await?;
+        Self::changed(secrets, &Arc::new(opened));
+        Ok(())
     }
 }
