@@ -1,6 +1,7 @@
 //! The door's side: a [`Backend`] whose vault is at the other end of lanes.
 
 use crate::bodies::{Met, PassedOn};
+use crate::bytes_out::stream;
 use crate::lane::{Kind, Lane, broken};
 use crate::say::{
     Answer, Ask, Believed, BodyEnd, Form, FormAnswer, Head, ObjectSaid, Refused, Report, Trouble,
@@ -78,7 +79,7 @@ impl Lanes {
         Ok(Lane::new(ours))
     }
 
-    fn give_back(&self, lane: Lane) {
+    pub(crate) fn give_back(&self, lane: Lane) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_MAX {
             idle.push(lane);
@@ -296,42 +297,6 @@ fn done(answer: Answer) -> Result<PutDone, StoreError> {
         Answer::Done(done) => Ok(done),
         _ => Err(wrong()),
     }
-}
-
-/// What [`stream`] holds.
-struct Out {
-    lanes: Arc<Lanes>,
-    lane: Option<Lane>,
-}
-
-/// The bytes of an object. A lane whose bytes came to their end is used again.
-fn stream(lanes: Arc<Lanes>, lane: Lane) -> store::api::BodyOut {
-    let out = Out {
-        lanes,
-        lane: Some(lane),
-    };
-    futures::stream::unfold(out, |mut out| async move {
-        let mut lane = out.lane.take()?;
-        let next = match lane.expect().await {
-            Err(error) => Err(error),
-            Ok(frame) => match frame.kind {
-                Kind::Piece => {
-                    out.lane = Some(lane);
-                    Ok(frame.payload)
-                }
-                Kind::OutEnd => {
-                    out.lanes.give_back(lane);
-                    return None;
-                }
-                Kind::OutBroken => {
-                    Err(io::Error::other(frame.read::<String>().unwrap_or_default()))
-                }
-                _ => Err(broken("a frame of the wrong kind among an object's bytes")),
-            },
-        };
-        Some((next, out))
-    })
-    .boxed()
 }
 
 #[async_trait]

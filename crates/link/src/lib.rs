@@ -13,6 +13,7 @@
 //! [`trunk`].
 
 mod bodies;
+mod bytes_out;
 pub mod far;
 pub mod lane;
 pub mod say;

@@ -11,12 +11,8 @@ use vault::record::tenant::{self, TenantRow};
 use words::{AccessKeyId, OpId, SiteId, TenantId, UnixMillis};
 
 impl World {
-    /// Writes a credential of the first format for a tenant. Gives both halves.
-    pub async fn first_format_key(
-        &self,
-        node: &Node,
-        tenant: TenantId,
-    ) -> Result<(AccessKeyId, String), SimError> {
+    /// The key of a tenant's small records, from the shares.
+    async fn meta_key(&self, node: &Node, tenant: TenantId) -> Result<MetaKey, SimError> {
         let mut unsealing = Unsealing::new(self.disks.custody.clone());
         let _ = unsealing.add(self.disks.share(0)?).map_err(SimError::of)?;
         let Progress::Complete(root) = unsealing.add(self.disks.share(1)?).map_err(SimError::of)?
@@ -67,6 +63,16 @@ impl World {
             },
         )
         .map_err(SimError::of)?;
+        Ok(meta)
+    }
+
+    /// Writes a credential of the first format for a tenant. Gives both halves.
+    pub async fn first_format_key(
+        &self,
+        node: &Node,
+        tenant: TenantId,
+    ) -> Result<(AccessKeyId, String), SimError> {
+        let meta = self.meta_key(node, tenant).await?;
         let id = AccessKeyId::parse("CLRFIRSTFORMAT").map_err(SimError::of)?;
         let secret = "a-secret-of-the-first-format-0123456789a".to_owned();
         let mut old = AccessKeyRow {

@@ -38,6 +38,12 @@ pub(crate) fn all_chunks(
     )
 }
 
+fn site_named(text: &str) -> Result<SiteId, Failure> {
+    let site = text.bytes().next().and_then(SiteId::from_letter);
+    let site = site.filter(|_| text.len() == 1);
+    site.ok_or_else(|| Failure::new("usage", "a site is a or b"))
+}
+
 impl Node {
     /// Does what is asked.
     pub(crate) async fn perform(
@@ -70,19 +76,9 @@ impl Node {
                 self.quota_set(tenant, stored_bytes, requests_per_hour)
                     .await
             }
-            Request::KeySuspend { access_key } => {
-                let id = AccessKeyId::parse(&access_key).map_err(|e| Failure::new("usage", e))?;
-                self.rooms.vault.key_suspend(&id).await?;
-                Ok(json!({ "access_key": access_key, "suspended": true }))
-            }
+            Request::KeySuspend { access_key } => self.key_suspend_asked(&access_key).await,
             Request::LedgerTail { count, before } => self.ledger_tail(count, before).await,
-            Request::LedgerPublish => {
-                let size = self
-                    .publish_all()
-                    .await
-                    .map_err(|e| Failure::new("internal", e))?;
-                Ok(json!({ "entries": size }))
-            }
+            Request::LedgerPublish => self.publish_asked().await,
             Request::HandIn { document } => self.hand_in(&document).await,
             Request::Docket => self.docket().await,
             Request::CarryOut { request, paper } => {
@@ -99,10 +95,8 @@ impl Node {
                 pcrs,
                 held_by,
             } => {
-                let site = held_by.bytes().next().and_then(SiteId::from_letter);
-                let site = site.filter(|_| held_by.len() == 1);
-                let site = site.ok_or_else(|| Failure::new("usage", "a site is a or b"))?;
-                self.restart_grant(order, cards, pcrs, site).await
+                self.restart_grant(order, cards, pcrs, site_named(&held_by)?)
+                    .await
             }
             Request::RestartEnd => {
                 let ended = self.restart_end("asked for at the control socket").await?;
@@ -118,6 +112,18 @@ impl Node {
                 Ok(json!({ "stopping": true }))
             }
         }
+    }
+
+    async fn key_suspend_asked(&self, access_key: &str) -> Result<Value, Failure> {
+        let id = AccessKeyId::parse(access_key).map_err(|e| Failure::new("usage", e))?;
+        self.rooms.vault.key_suspend(&id).await?;
+        Ok(json!({ "access_key": access_key, "suspended": true }))
+    }
+
+    async fn publish_asked(&self) -> Result<Value, Failure> {
+        let size = self.publish_all().await;
+        let size = size.map_err(|e| Failure::new("internal", e))?;
+        Ok(json!({ "entries": size }))
     }
 
     async fn seal_asked(self: &Arc<Self>) -> Result<Value, Failure> {

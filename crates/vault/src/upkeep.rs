@@ -4,7 +4,7 @@ use crate::Vault;
 use crate::error::VaultError;
 use crate::record::bucket::{self, BucketRow};
 use crate::secrets::{Bucket, Secrets};
-use catalog::{KeyRange, Order};
+use catalog::{KeyRange, Order, Row};
 use names::Index;
 use std::sync::Arc;
 use words::limits::SCAN_ROWS_MAX;
@@ -64,17 +64,28 @@ impl Vault {
             }
             for (key, row) in page {
                 range = range.after(&key);
-                let tenant = match self.tenant(&secrets, bucket::tenant_in(&key)?).await {
-                    // Another node, where the tenant's keys may be used, looks after its names.
-                    Err(VaultError::Abroad(_)) => continue,
-                    tenant => tenant?,
-                };
-                let (version, row) = (row.version, BucketRow::decode(&row.value)?);
-                let opened = self
-                    .open_bucket_row(&secrets, &tenant, key, version, &row)
-                    .await?;
-                Self::changed(&secrets, &Arc::new(opened));
+                match self.mark_changed(&secrets, key, &row).await {
+                    // Another node, where the tenant's keys may be used, looks after its names; what was
+                    // altered is on the ledger. The other buckets must not wait for either.
+                    Ok(()) | Err(VaultError::RowAltered(_) | VaultError::Abroad(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
+    }
+
+    async fn mark_changed(
+        &self,
+        secrets: &Secrets,
+        key: Vec<u8>,
+        row: &Row,
+    ) -> Result<(), VaultError> {
+        let tenant = self.tenant(secrets, bucket::tenant_in(&key)?).await?;
+        let (version, row) = (row.version, BucketRow::decode(&row.value)?);
+        let opened = self
+            .open_bucket_row(secrets, &tenant, key, version, &row)
+            .await?;
+        Self::changed(secrets, &Arc::new(opened));
+        Ok(())
     }
 }

@@ -10,45 +10,33 @@ fn at(cloud: &Cloud, name: &str) -> String {
     cloud.home.path().join(name).to_str().unwrap().to_owned()
 }
 
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
 fn mode(path: &str) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-#[test]
-fn officers_open_a_node_with_parts_envelopes_and_paper() {
-    let mut cloud = Cloud::new();
-    cloud.start(&["up", "--sealed", "--s3", "127.0.0.1:0"]);
-    let (share, parts) = (cloud.share("ctie"), at(&cloud, "parts"));
-    let split = [
-        "share",
-        "split",
-        &share,
-        "--officer",
-        "anna",
-        "--officer",
-        "ben",
-        "--officer",
-        "luc",
-        "--out",
-        &parts,
-    ];
-    assert_eq!(
-        cloud.json(&split).data()["parts"].as_array().unwrap().len(),
-        3
-    );
+/// Splits the share of ctie among three officers, whose parts give it back byte for byte.
+fn parts(cloud: &Cloud) -> [String; 3] {
+    let (share, folder) = (cloud.share("ctie"), at(cloud, "parts"));
+    let mut split = vec!["share", "split", &share, "--out", &folder];
+    for name in ["anna", "ben", "luc"] {
+        split.extend(["--officer", name]);
+    }
+    let made = cloud.json(&split).data();
+    assert_eq!(made["parts"].as_array().unwrap().len(), 3);
     assert_eq!(cloud.json(&split).code, 6, "parts are never written over");
-    let [anna, ben, luc] = ["anna", "ben", "luc"].map(|name| format!("{parts}/{name}.clarence"));
-    assert_eq!(mode(&anna), 0o600);
-    assert_eq!(
-        cloud.json(&["share", "show", &anna]).data()["officer"],
-        "anna"
-    );
+    let parts = ["anna", "ben", "luc"].map(|name| format!("{folder}/{name}.clarence"));
+    let [anna, _, luc] = &parts;
+    assert_eq!(mode(anna), 0o600);
+    let shown = cloud.json(&["share", "show", anna]).data();
+    assert_eq!(shown["officer"], "anna");
 
-    // Joined again, it is the share, byte for byte.
-    let joined = at(&cloud, "joined.clarence");
-    let join = ["share", "join", &luc, &anna, "--out", &joined];
+    let (joined, never) = (at(cloud, "joined.clarence"), at(cloud, "never"));
+    let join = ["share", "join", luc, anna, "--out", &joined];
     assert_eq!(cloud.json(&join).data()["party"], "ctie");
-    let read = |path: &str| std::fs::read_to_string(path).unwrap();
     let own = std::path::Path::new(&share);
     let own = if own.is_dir() {
         own.join("share.clarence")
@@ -56,120 +44,96 @@ fn officers_open_a_node_with_parts_envelopes_and_paper() {
         own.to_owned()
     };
     assert_eq!(read(&joined), std::fs::read_to_string(own).unwrap());
-    let twice = ["share", "join", &luc, &luc, "--out", &at(&cloud, "never")];
+    let twice = ["share", "join", luc, luc, "--out", &never];
     assert_eq!(cloud.json(&twice).code, 4);
     assert_eq!(
-        cloud
-            .json(&["share", "join", &luc, "--out", &at(&cloud, "never")])
-            .code,
-        2
+        cloud.json(&["share", "join", luc, "--out", &never]).code,
+        2,
+        "one is too few"
     );
+    parts
+}
 
-    // Anna's part travels in an envelope, Ben's on paper.
-    let (identity, envelope) = (at(&cloud, "anna.identity"), at(&cloud, "anna.age"));
+/// Seals a part; gives the envelope, its identity and a stranger's.
+fn enveloped(cloud: &Cloud, part: &str) -> [String; 3] {
+    let [identity, stranger, envelope, opened] = [
+        "anna.identity",
+        "stranger.identity",
+        "anna.age",
+        "opened.clarence",
+    ]
+    .map(|name| at(cloud, name));
     let made = cloud
         .json(&["share", "identity", "--out", &identity])
         .data();
-    let recipient = made["recipient"].as_str().unwrap();
-    assert_eq!(mode(&identity), 0o600);
-    let seal = [
-        "share", "seal", &anna, "--to", recipient, "--out", &envelope,
-    ];
-    cloud.json(&seal).data();
-    let opened = at(&cloud, "opened.clarence");
-    let open = [
-        "share",
-        "open",
-        &envelope,
-        "--identity",
-        &identity,
-        "--out",
-        &opened,
-    ];
-    cloud.json(&open).data();
-    assert_eq!(read(&opened), read(&anna));
-    let stranger = at(&cloud, "stranger.identity");
     cloud
         .json(&["share", "identity", "--out", &stranger])
         .data();
-    let wrong = [
-        "share",
-        "open",
-        &envelope,
-        "--identity",
-        &stranger,
-        "--out",
-        &at(&cloud, "never"),
-    ];
-    assert_eq!(cloud.json(&wrong).code, 4);
+    assert_eq!(mode(&identity), 0o600);
+    let to = made["recipient"].as_str().unwrap();
+    let seal = ["share", "seal", part, "--to", to, "--out", &envelope];
+    cloud.json(&seal).data();
+    let open = |identity: &str, out: &str| {
+        let open = ["share", "open", &envelope, "--identity", identity];
+        cloud.json(&[&open[..], &["--out", out]].concat())
+    };
+    open(&identity, &opened).data();
+    assert_eq!(read(&opened), read(part));
+    assert_eq!(open(&stranger, &at(cloud, "never")).code, 4);
+    [envelope, identity, stranger]
+}
 
-    let paper = at(&cloud, "ben.txt");
-    let words = cloud.plain(&["share", "words", &ben]).stdout;
+/// Writes a part on paper and types it in again; gives what was typed in.
+fn typed_in(cloud: &Cloud, part: &str, like: &str) -> String {
+    let (paper, typed) = (at(cloud, "paper.txt"), at(cloud, "typed.clarence"));
+    let words = cloud.plain(&["share", "words", part]).stdout;
     std::fs::write(&paper, &words).unwrap();
-    let typed = at(&cloud, "typed.clarence");
-    let from_words = [
-        "share",
-        "from-words",
-        &paper,
-        "--like",
-        &luc,
-        "--out",
-        &typed,
-    ];
-    cloud.json(&from_words).data();
-    assert_eq!(read(&typed), read(&ben));
+    let from_words = |out: &str| {
+        let asked = ["share", "from-words", &paper, "--like", like, "--out", out];
+        cloud.json(&asked)
+    };
+    from_words(&typed).data();
+    assert_eq!(read(&typed), read(part));
     let mut lines: Vec<String> = words.lines().map(str::to_owned).collect();
-    let third = lines
-        .iter()
-        .position(|line| line.starts_with("3 "))
-        .unwrap();
-    let mut swapped: Vec<&str> = lines[third].split_whitespace().collect();
+    let third = lines.iter().position(|line| line.starts_with("3 "));
+    let third = &mut lines[third.unwrap()];
+    let mut swapped: Vec<&str> = third.split_whitespace().collect();
     swapped.swap(1, 2);
-    lines[third] = swapped.join(" ");
+    *third = swapped.join(" ");
     std::fs::write(&paper, lines.join("\n")).unwrap();
-    let misread = [
-        "share",
-        "from-words",
-        &paper,
-        "--like",
-        &luc,
-        "--out",
-        &at(&cloud, "never"),
-    ];
-    let misread = cloud.json(&misread);
+    let misread = from_words(&at(cloud, "never"));
     assert_eq!(misread.code, 2);
     assert!(misread.stdout.contains("line 3"), "{}", misread.stdout);
+    typed
+}
+
+#[test]
+fn officers_open_a_node_with_parts_envelopes_and_paper() {
+    let mut cloud = Cloud::new();
+    cloud.start(&["up", "--sealed", "--s3", "127.0.0.1:0"]);
+    let [anna, ben, luc] = parts(&cloud);
+    let [envelope, identity, stranger] = enveloped(&cloud, &anna);
+    let typed = typed_in(&cloud, &ben, &luc);
+    assert!(!std::path::Path::new(&at(&cloud, "never")).exists());
 
     // The node takes parts, sealed or not, in any order with whole shares.
-    let one = [
-        "unseal",
-        "--share",
-        &envelope,
-        "--identity",
-        &stranger,
-        "--identity",
-        &identity,
-    ];
-    let one = cloud.json(&one).data();
+    let unseal = ["unseal", "--share", &envelope];
+    assert_eq!(cloud.json(&unseal).code, 2, "no identity was named");
+    let with = ["--identity", &stranger, "--identity", &identity];
+    let one = cloud.json(&[&unseal[..], &with].concat()).data();
     assert_eq!(
         (&one["officers_given"], &one["officers_needed"]),
         (&1.into(), &2.into())
     );
-    assert_eq!(one["shares_given"], 0);
     assert_eq!(
-        cloud.json(&["unseal", "--share", &anna]).code,
-        4,
-        "anna came twice"
+        (&one["shares_given"], &one["party"]),
+        (&0.into(), &"ctie".into())
     );
-    let open = [
-        "unseal",
-        "--share",
-        &cloud.share("proximus"),
-        "--share",
-        &typed,
-    ];
+    let again = cloud.json(&["unseal", "--share", &anna]);
+    assert_eq!(again.code, 4, "anna came twice");
+    let proximus = cloud.share("proximus");
+    let open = ["unseal", "--share", &proximus, "--share", &typed];
     assert_eq!(cloud.json(&open).data()["sealed"], Value::Bool(false));
-    assert!(!std::path::Path::new(&at(&cloud, "never")).exists());
     cloud.json(&["stop"]).data();
     assert_eq!(cloud.wait(), 0);
 }

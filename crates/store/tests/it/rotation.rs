@@ -424,15 +424,18 @@ async fn a_row_that_was_altered_is_refused_and_recorded() {
     let from = rig.next_index().await;
     let fresh = || async {
         let node = rig.world.start().unwrap();
-        rig.world.unseal(&node, [0, 1]).await.map(|()| node)
+        rig.world.unseal(&node, [0, 1]).await.unwrap();
+        node
     };
-    // Bucket: the write policy, which stands in clear.
+    // Bucket: the write policy, which stands in clear. The node opens; that bucket does not.
     let (row_key, row) = rows(&rig, b"B").await.swap_remove(0);
     let mut bad = row.value.to_vec();
     bad[25] = 1;
     BucketRow::decode(&bad).unwrap();
     put_row(&rig, row_key.clone(), bad).await;
-    let error = fresh().await.err().unwrap().to_string();
+    let node = fresh().await;
+    let error = rig.client.get(&node, &rig.bucket, &key("one"), None).await;
+    let error = error.err().unwrap().to_string();
     assert!(error.contains("altered in the catalog"), "{error}");
     put_row(&rig, row_key, row.value.to_vec()).await;
     // Tenant: the suspension.
@@ -441,18 +444,20 @@ async fn a_row_that_was_altered_is_refused_and_recorded() {
     let mut bad = row.value.to_vec();
     bad[at] = 1;
     put_row(&rig, row_key.clone(), bad).await;
-    let error = fresh().await.err().unwrap().to_string();
+    let node = fresh().await;
+    assert!(rig.client.caller(&node, "GET", "/records").await.is_err());
+    let error = node.vault.tenant_list().await.unwrap_err().to_string();
     assert!(error.contains("altered in the catalog"), "{error}");
-    assert!(rig.node.vault.tenant_list().await.is_err());
-    put_row(&rig, row_key, row.value.to_vec()).await;
-    assert!(fresh().await.is_ok());
     assert!(
-        rig.node
-            .vault
+        node.vault
             .flush_later(std::time::Duration::from_secs(5))
             .await
     );
-    assert!(rig.count(from, Kind::Refuse).await >= 1);
+    put_row(&rig, row_key, row.value.to_vec()).await;
+    let (client, one) = (fresh().await, key("one"));
+    let got = rig.client.get(&client, &rig.bucket, &one, None);
+    assert_eq!(got.await.unwrap().body.unwrap(), b"content");
+    assert!(rig.count(from, Kind::Refuse).await >= 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,6 +69,7 @@ async fn a_suspended_tenant_and_its_writes_under_way_stop_and_two_parties_let_it
     };
     assert_eq!(expires, None);
     let made = sim::Client {
+        token: None,
         access_key: key.id.to_string(),
         secret: key.secret.to_string(),
         tenant: key.tenant,

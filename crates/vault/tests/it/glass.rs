@@ -22,6 +22,7 @@ async fn open(house: &House) -> Client {
     let lasts = expires.unwrap().0 - house.world.host.now().0;
     assert!(lasts <= 4 * 3_600_000, "{lasts}");
     Client {
+        token: None,
         access_key: key.id.to_string(),
         secret: key.secret.to_string(),
         tenant: key.tenant,
