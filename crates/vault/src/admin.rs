@@ -224,12 +224,12 @@ impl Vault {
                 .known
                 .iter()
                 .filter(|(_, known)| known.parent.as_ref() == Some(id))
-                .map(|(session, known)| (session, *known.holder.standing.digest()))
+                .map(|(_, known)| *known.holder.standing.digest())
                 .collect();
-            for (session, standing) in came_of_it {
-                secrets.known.remove(&session);
+            for standing in came_of_it {
                 secrets.judged.revoke(standing);
             }
+            secrets.forget_sessions(tenant.id);
         });
         match outcome {
             Outcome::Committed(_) => {

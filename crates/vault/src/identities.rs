@@ -376,6 +376,7 @@ impl Vault {
                 secrets.known.remove(&id);
                 secrets.judged.revoke(digest);
             }
+            secrets.forget_sessions(tenant.id);
         });
     }
 

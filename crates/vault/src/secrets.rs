@@ -106,6 +106,13 @@ impl Secrets {
         }
     }
 
+    /// Drops the loaded sessions of a tenant: each is looked at again, with its role and the credential it
+    /// came of, at its next use.
+    pub fn forget_sessions(&self, tenant: TenantId) {
+        self.known
+            .retain(|_, known| known.token.is_none() || known.credential.tenant != tenant);
+    }
+
     /// Any site key that is at hand, with its site: both open the same tenants.
     pub fn site_key(&self) -> Result<(SiteId, &SiteKey), VaultError> {
         SiteId::BOTH
