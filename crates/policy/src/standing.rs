@@ -140,8 +140,8 @@ impl Standing {
     }
     /// Whether no document narrows it.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
-        matches!(self.principal, Principal::Root) && self.documents.is_empty()
+    pub fn is_whole(&self) -> bool {
+        self.digest == [0; 32]
     }
 
     /// What `aws:PrincipalArn` says.

@@ -180,19 +180,19 @@ impl Vault {
     }
 
     /// Forgets what was known of a credential, and of the sessions that came of it.
-    pub(crate) fn forget_key(secrets: &Secrets, id: &AccessKeyId) {
+    pub(crate) fn forget_key(secrets: &Secrets, id: &AccessKeyId, tenant: TenantId) {
         secrets.judged.changed(|| {
             secrets.known.remove(id);
             let came_of_it: Vec<_> = secrets
                 .known
                 .iter()
                 .filter(|(_, known)| known.parent.as_ref() == Some(id))
-                .map(|(session, known)| (session, *known.holder.standing.digest()))
+                .map(|(_, known)| *known.holder.standing.digest())
                 .collect();
-            for (session, standing) in came_of_it {
-                secrets.known.remove(&session);
+            for standing in came_of_it {
                 secrets.judged.revoke(standing);
             }
+            secrets.forget_sessions(tenant);
         });
     }
 
@@ -230,7 +230,7 @@ impl Vault {
             entries: vec![entry],
         };
         let outcome = self.engine.commit(commit).await;
-        Self::forget_key(&secrets, id);
+        Self::forget_key(&secrets, id, tenant.id);
         match outcome {
             Outcome::Committed(_) => {
                 // Load the stopped row, so that writes under way find it when they settle.

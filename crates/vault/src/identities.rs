@@ -399,6 +399,7 @@ impl Vault {
                 secrets.known.remove(&id);
                 secrets.judged.revoke(digest);
             }
+            secrets.forget_sessions(tenant.id);
         });
     }
 

@@ -106,6 +106,13 @@ impl Secrets {
             rotations: Rotations::default(),
         }
     }
+
+    /// Drops the loaded sessions of a tenant: each is looked at again, with its role and the credential it
+    /// came of, at its next use.
+    pub fn forget_sessions(&self, tenant: TenantId) {
+        self.known
+            .retain(|_, known| known.token.is_none() || known.credential.tenant != tenant);
+    }
 }
 
 /// The context of a tenant's key under a site's.

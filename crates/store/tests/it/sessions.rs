@@ -259,7 +259,9 @@ async fn only_who_is_trusted_and_permitted_becomes_a_role() {
         key_of(&done, &rig.client)
     };
     let (anna, luc) = (as_user("anna").await, as_user("luc").await);
-    assert!(assume(&rig, &anna, "annas", None).await.is_ok());
+    let done = assume(&rig, &anna, "annas", None).await.unwrap();
+    let held = session(&done, &anna);
+    assert!(held.caller(&rig.node, "GET", "/records").await.is_ok());
     let foreign = rig.node.client("weather-office").await.unwrap();
     let arn = role_arn(&rig.client, "annas");
     let mut answers = vec![
@@ -302,6 +304,14 @@ async fn only_who_is_trusted_and_permitted_becomes_a_role() {
     let done = anna.form(&rig.node, "sts", &who).await.unwrap();
     assert_eq!(element(&done, "Account"), rig.client.tenant.to_string());
     assert!(element(&done, "Arn").ends_with(":user/anna"));
+    // The person is stopped, and with the person what came of the person's key.
+    let vault = &rig.node.vault;
+    vault
+        .identity_suspend(&office, false, "anna")
+        .await
+        .unwrap();
+    let refused = held.caller(&rig.node, "GET", "/records").await.unwrap_err();
+    assert_eq!((refused.status, refused.code), (403, "AccessDenied"));
 }
 
 #[tokio::test(start_paused = true)]

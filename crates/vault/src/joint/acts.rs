@@ -56,7 +56,7 @@ pub(super) struct Act {
 pub(super) enum Then {
     Nothing,
     Seal,
-    KeyChanged(AccessKeyId),
+    KeyChanged(AccessKeyId, TenantId),
     TenantChanged(TenantId),
     Made {
         key: NewAccessKey,
@@ -174,7 +174,7 @@ impl Vault {
                 key,
                 value: stopped.encode().into(),
             }],
-            then: Then::KeyChanged(id),
+            then: Then::KeyChanged(id, old.tenant),
             ..Act::new(operation, name)
         })
     }
@@ -224,17 +224,17 @@ impl Vault {
     pub(super) async fn tenant_changed(
         &self,
         secrets: &Secrets,
-        id: TenantId,
+        tenant: TenantId,
     ) -> Result<(), VaultError> {
         if let Ok(mut all) = secrets.tenants.write() {
-            all.remove(&id);
+            all.remove(&tenant);
         }
         let known: Vec<AccessKeyId> = (secrets.known.iter())
-            .filter(|(_, known)| known.credential.tenant == id)
+            .filter(|(_, known)| known.credential.tenant == tenant)
             .map(|(id, _)| id)
             .collect();
         for id in known {
-            Self::forget_key(secrets, &id);
+            Self::forget_key(secrets, &id, tenant);
             // Loaded again, so that writes under way find it when they settle.
             self.known(secrets, &id).await?;
         }

@@ -153,8 +153,8 @@ impl Vault {
             Then::Nothing => Ok(Outcome::Done),
             Then::Seal => Ok(Outcome::Sealed),
             Then::Ordered(order) => Ok(Outcome::Ordered(order)),
-            Then::KeyChanged(id) => {
-                Self::forget_key(secrets, &id);
+            Then::KeyChanged(id, tenant) => {
+                Self::forget_key(secrets, &id, tenant);
                 // Loaded again, so that writes under way find it when they settle.
                 self.known(secrets, &id).await?;
                 Ok(Outcome::Done)
