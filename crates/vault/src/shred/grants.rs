@@ -73,7 +73,7 @@ impl Vault {
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
         let group = self.group_of(&secrets, &grant.who.tenant, subject).await?;
-        Ok(self.into_group(grant, group))
+        Ok(self.put_into(grant, group))
     }
 
     /// The same for a copy that names no subject itself: it stays in the group of what it was made from, so
@@ -82,12 +82,12 @@ impl Vault {
     pub fn as_source(&self, grant: WriteGrant, source: &ReadGrant) -> WriteGrant {
         match &source.group {
             // A group never reaches beyond its tenant, and neither does a copy.
-            Some(group) => self.into_group(grant, Arc::clone(group)),
+            Some(group) => self.put_into(grant, Arc::clone(group)),
             None => grant,
         }
     }
 
-    fn into_group(&self, mut grant: WriteGrant, group: Arc<Group>) -> WriteGrant {
+    fn put_into(&self, mut grant: WriteGrant, group: Arc<Group>) -> WriteGrant {
         let kek = Kek {
             id: group.id,
             version: grant.bucket.key_version,
