@@ -31,9 +31,9 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Completions(asked) => machine::completions(&asked),
         Verb::Version => machine::version(),
         Verb::Joint(asked) => crate::joint::perform(asked, talk),
-        Verb::Erasure(asked) => match crate::erasure::offline(asked, talk) {
-            Ok(outcome) => outcome,
-            Err(asked) => {
+        Verb::Erasure(asked) => match crate::erasure::offline(&asked, talk) {
+            Some(outcome) => outcome,
+            None => {
                 let settings = settings(everywhere)?;
                 waiting(crate::erasure::perform(&settings, asked, talk))
             }
