@@ -124,6 +124,8 @@ impl From<vault::VaultError> for StoreError {
             V::NoSuchBucket => Self::NoSuchBucket,
             V::NoSuchUpload => Self::NoSuchUpload,
             V::Erased => Self::NoSuchKey,
+            // What is about a subject stays closed until the root has been at hand once.
+            V::NoEraseKey => Self::Sealed,
             V::NotEmpty => Self::BucketNotEmpty,
             V::Conflict => Self::ConditionalConflict,
             V::NoSpace => Self::NoSpace,

@@ -43,9 +43,9 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         }
         Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
         Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
-        Verb::Erasure(asked) => match crate::erasure::offline(asked, talk) {
-            Ok(outcome) => outcome,
-            Err(asked) => {
+        Verb::Erasure(asked) => match crate::erasure::offline(&asked, talk) {
+            Some(outcome) => outcome,
+            None => {
                 let settings = settings(everywhere)?;
                 waiting(crate::erasure::perform(&settings, asked, talk))
             }

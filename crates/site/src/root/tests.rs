@@ -56,8 +56,8 @@ fn share(folder: &Path, party: &str, file: &str) -> PathBuf {
 
 async fn unseal(node: &Node, folder: &Path, file: &str) -> Result<(), Failure> {
     for party in ["ctie", "proximus"] {
-        let text = host::files::read(&share(folder, party, file), 65_536).unwrap();
-        let text = text.unwrap();
+        let path = share(folder, party, file);
+        let text = host::files::read(&path, 64 * 1024).unwrap().unwrap();
         node.take_share(&text).await?;
     }
     assert!(!node.rooms.vault.is_sealed());

@@ -53,7 +53,7 @@ impl Vault {
     ) -> Result<WriteGrant, VaultError> {
         let secrets = self.secrets()?;
         let group = self.group_of(&secrets, &grant.who.tenant, subject).await?;
-        self.into_group(grant, group)
+        self.put_into(grant, group)
     }
 
     /// The same for a copy that names no subject itself: it stays in the group of what it was made from, so
@@ -65,16 +65,12 @@ impl Vault {
     ) -> Result<WriteGrant, VaultError> {
         match &source.group {
             // A group never reaches beyond its tenant, and neither does a copy.
-            Some(group) => self.into_group(grant, Arc::clone(group)),
+            Some(group) => self.put_into(grant, Arc::clone(group)),
             None => Ok(grant),
         }
     }
 
-    fn into_group(
-        &self,
-        mut grant: WriteGrant,
-        group: Arc<Group>,
-    ) -> Result<WriteGrant, VaultError> {
+    fn put_into(&self, mut grant: WriteGrant, group: Arc<Group>) -> Result<WriteGrant, VaultError> {
         let version = grant.place.version;
         let wrapped = self.wrapped(&grant.bucket, Some(&group), &grant.object_key, version)?;
         (grant.kek, grant.wrapped) = wrapped;
