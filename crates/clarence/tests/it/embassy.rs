@@ -37,10 +37,10 @@ fn connect(cloud: &Cloud) -> Value {
 }
 
 impl World {
-    /// A host with a tenant for the guest, and a guest that serves.
+    /// A host with a tenant for the guest, called over TLS, and a guest that serves.
     fn new() -> Self {
         let mut host = Cloud::new();
-        host.start(&["up", "--s3", "127.0.0.1:0"]);
+        host.start(&["up", "--s3", "127.0.0.1:0", "--tls"]);
         let tenant = host.json(&["tenant", "add", "guest-state"]).data();
         let mut guest = Cloud::new();
         let file = guest.home.path().join("from-the-host.json");
@@ -229,7 +229,7 @@ fn f7_a_host_with_everything_it_has_sees_no_object_and_no_name_of_its_guest() {
     let disk = world.host.data();
     let control = disk.join("control.txt");
     std::fs::write(&control, CONTENT).unwrap();
-    assert_eq!(on_disk(&disk, CONTENT), [control.clone()]);
+    assert_eq!(on_disk(&disk, CONTENT), vec![control.clone()]);
     std::fs::remove_file(&control).unwrap();
     for needle in [CONTENT, NAME, "dossier"] {
         assert_eq!(on_disk(&disk, needle), Vec::<PathBuf>::new(), "{needle}");
@@ -283,7 +283,7 @@ fn a_guest_leaves_with_everything_in_one_command_and_comes_back_from_it() {
     let new = home.join("new");
     let evacuate = strings(&[
         &words("embassy evacuate --to"),
-        &[to.clone()],
+        std::slice::from_ref(&to),
         &world.place(),
     ]);
     let taken = json_in(&home, &new, &evacuate).data();
@@ -423,8 +423,8 @@ fn while_the_host_is_away_reads_go_on_and_nothing_is_acknowledged() {
     assert!(matches!(refused, Err(S3Error::Away { .. })), "{refused:?}");
     world.same(&world.guest, &written);
     twin_is(&world, "away");
-    let address = endpoint.strip_prefix("http://").unwrap();
-    world.host.start(&["up", "--s3", address]);
+    let address = endpoint.strip_prefix("https://").unwrap();
+    world.host.start(&["up", "--s3", address, "--tls"]);
     twin_is(&world, "in-step");
     let begun = Instant::now();
     while world.put(&bucket, "after", CONTENT.as_bytes()).is_err() {
