@@ -1,5 +1,6 @@
 //! The command line of custody.
 
+use crate::erasure::args::ShareVerb;
 use clap::Subcommand;
 use std::path::PathBuf;
 
@@ -45,9 +46,12 @@ nothing is under it any more; an upload under way keeps it until it is completed
     Status,
 }
 
-/// `clarence share`: works on files, without a node and without a network.
+/// `clarence share`: works on files, without a node and without a network, but for handing a statement in.
 #[derive(Subcommand, Debug)]
 pub enum Share {
+    /// A share that was replaced.
+    #[command(flatten)]
+    Replaced(ShareVerb),
     /// Split a party's share among its officers; any few of the parts give it back
     #[command(after_help = "\
 Example:
@@ -157,6 +161,8 @@ impl Custody {
             Self::Rotate(Rotate::Bucket { .. }) => "rotate.bucket",
             Self::Rotate(Rotate::Tenant { .. }) => "rotate.tenant",
             Self::Rotate(Rotate::Status) => "rotate.status",
+            Self::Share(Share::Replaced(ShareVerb::Destroy { .. })) => "share.destroy",
+            Self::Share(Share::Replaced(ShareVerb::Attest { .. })) => "share.attest",
             Self::Share(Share::Split { .. }) => "share.split",
             Self::Share(Share::Join { .. }) => "share.join",
             Self::Share(Share::Identity { .. }) => "share.identity",

@@ -10,7 +10,7 @@ mod share;
 pub use kinds::read_any;
 
 use crate::config::Settings;
-use crate::exit::Outcome;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
 use args::{Rotate, Share};
 use host::Host;
@@ -24,6 +24,10 @@ pub async fn rotate(settings: &Settings, asked: Rotate, talk: Talk) -> Outcome {
 pub fn share(asked: Share) -> Outcome {
     let host = Host::real();
     match asked {
+        Share::Replaced(_) => Err(Failure::new(
+            Exit::Unsupported,
+            "that is done with what else erasure does",
+        )),
         Share::Split {
             share,
             officers,

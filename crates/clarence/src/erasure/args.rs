@@ -9,8 +9,8 @@ pub enum Erasure {
     /// Data about one person or case: erase it, and prove that it is erased
     #[command(subcommand)]
     Subject(SubjectVerb),
-    /// A party's share: destroy one that has been replaced, and say so
-    #[command(subcommand)]
+    /// A party's share; typed under `clarence share` with what else a party does with its share
+    #[command(skip)]
     Share(ShareVerb),
     /// The root key: new shares of it, or a new one
     #[command(subcommand)]

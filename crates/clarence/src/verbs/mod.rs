@@ -24,12 +24,23 @@ pub use shares::read_share;
 
 use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
 use crate::config::{Places, Settings};
-use crate::custody::args::Custody;
+use crate::custody::args::{Custody, Share};
+use crate::erasure::args::Erasure;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::talk::Talk;
 use serde_json::Value;
 use site::control::Request;
 use std::future::Future;
+
+fn erasure(asked: Erasure, everywhere: &Everywhere, talk: Talk) -> Outcome {
+    match crate::erasure::offline(&asked, talk) {
+        Some(outcome) => outcome,
+        None => {
+            let settings = settings(everywhere)?;
+            waiting(crate::erasure::perform(&settings, asked, talk))
+        }
+    }
+}
 
 /// Does what was asked.
 pub fn perform(cli: Cli, talk: Talk) -> Outcome {
@@ -43,13 +54,10 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         }
         Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
         Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
-        Verb::Erasure(asked) => match crate::erasure::offline(&asked, talk) {
-            Some(outcome) => outcome,
-            None => {
-                let settings = settings(everywhere)?;
-                waiting(crate::erasure::perform(&settings, asked, talk))
-            }
-        },
+        Verb::Erasure(asked) => erasure(asked, everywhere, talk),
+        Verb::Custody(Custody::Share(Share::Replaced(asked))) => {
+            erasure(Erasure::Share(asked), everywhere, talk)
+        }
         Verb::Custody(Custody::Share(asked)) => crate::custody::share(asked),
         Verb::Up(up) => serve::up(everywhere, &up, talk),
         Verb::Serve(asked) => serve::serve(everywhere, &asked, talk),
