@@ -454,9 +454,13 @@ async fn a_row_that_was_altered_is_refused_and_recorded() {
             .await
     );
     put_row(&rig, row_key, row.value.to_vec()).await;
-    let (client, one) = (fresh().await, key("one"));
-    let got = rig.client.get(&client, &rig.bucket, &one, None);
-    assert_eq!(got.await.unwrap().body.unwrap(), b"content");
+    let node = fresh().await;
+    let got = rig
+        .client
+        .get(&node, &rig.bucket, &key("one"), None)
+        .await
+        .unwrap();
+    assert_eq!(got.body.unwrap(), b"content");
     assert!(rig.count(from, Kind::Refuse).await >= 2);
 }
 
