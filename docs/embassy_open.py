@@ -1,6 +1,5 @@
 """Opens an export of an embassy (`clarence embassy evacuate`) with a quorum of the guest's shares, without Clarence.
-    pip install cryptography
-    python3 embassy_open.py EXPORT OUT share.clarence share.clarence …      writes OUT/<tenant>/<bucket>/<object>
+    pip install cryptography; python3 embassy_open.py EXPORT OUT share.clarence share.clarence …      writes OUT/<tenant>/<bucket>/<object>
 The bytes are drawn in docs/format: embassy.md, seal.md, vault.md, store.md, charter.md."""
 import hashlib, hmac, os, re, sys
 from struct import unpack
@@ -25,6 +24,8 @@ def unwrap(key, level, parent, parent_version, child, child_version, wrapped, wh
 def value(key, context, sealed, what): return unseal(key, b"clarence/v1/value\0" + context, sealed, what)
 def lp(b, at):                                                                    # length (u32), then so many bytes
     n = unpack(">I", b[at:at + 4])[0]; return b[at + 4:at + 4 + n], at + 4 + n
+NEW, META = 1 << 31, 19                                                           # the mark of versions in signed rows
+def versions(b, at, size): return [(NEW | unpack(">I", b[i:i + 4])[0], b[i + 4:i + 108]) for i in range(at + 1, at + 1 + size * b[at], size)]
 def times(a, b):                                                                  # GF(256) modulo x^8+x^4+x^3+x+1
     p = 0
     while b: p, a, b = p ^ (a if b & 1 else 0), (a << 1) ^ (0x11b if a & 0x80 else 0), b >> 1
@@ -37,8 +38,7 @@ def rebuild(texts):                                                             
         for i in range(32): root[i] ^= times(weight, y[i])
     return bytes(root)
 def files(export):                                                                # every file against the manifest
-    text = open(f"{export}/MANIFEST").read()
-    body, end = text.rstrip("\n").rsplit("\n", 1)
+    body, end = open(f"{export}/MANIFEST").read().rstrip("\n").rsplit("\n", 1)
     if end.split() != ["end", str(body.count("\n")), hashlib.sha256((body + "\n").encode()).hexdigest()]: sys.exit("MANIFEST: it was truncated or altered")
     for line in body.split("\n")[1:]:
         digest, _, name = line.split(" ", 2)
@@ -51,8 +51,7 @@ def rows_of(export, names, root):                                               
         version, rows, settled, seq = unpack(">I", h[57:61])[0], {}, None, -1
         site = unwrap(root, 1, h[9:25], 1, SITE, version, h[61:165], head)
         for name in sorted(n for n in names if n.startswith(head[:35]) and n != head):
-            number = bytes.fromhex(name[35:])
-            m = value(expand(site, b"clarence/v1/twin", 32), b"twin\0" + h[9:41] + number, open(f"{export}/{name}", "rb").read(), name)
+            m = value(expand(site, b"clarence/v1/twin", 32), b"twin\0" + h[9:41] + bytes.fromhex(name[35:]), open(f"{export}/{name}", "rb").read(), name)
             kind, at = m[1], 2
             if kind in (3, 4):
                 if kind == 4: exact, at = m[42], 43
@@ -74,21 +73,22 @@ def main(export, out, *shares):
     rows, site, site_version = rows_of(export, list(files(export)), rebuild([open(s).read() for s in shares]))
     for tenant, t in [(k[1:], v) for k, v in rows.items() if k[:1] == b"T"]:
         tname, at = lp(t, 1)
-        tv = unpack(">I", t[at + 9:at + 13])[0]
-        tkey = unwrap(site, 2, b"\0" * 11 + b"sitea", site_version, tenant, tv, t[at + 13:at + 117], f"tenant {tname}")
+        if t[0] != 2 or unpack(">I", t[at + 9:at + 13])[0] != site_version: sys.exit(f"tenant {tname}: a row of another format or under another key")
+        tkeys = {v & NEW - 1: unwrap(site, 2, b"\0" * 11 + b"sitea", site_version, tenant, v, w, f"tenant {tname}") for v, w in versions(t, at + 13, 212)}
+        meta_key = unwrap(tkeys[max(tkeys)], META, tenant, max(tkeys), tenant, 1, t[at + 14 + 212 * t[at + 13] + 208:][:104], f"tenant {tname}")
         for b in [v for k, v in rows.items() if k[:17] == b"B" + tenant]:
-            bucket = b[1:17]
-            bkey = unwrap(tkey, 3, tenant, tv, bucket, 1, b[30:134], f"bucket {bucket.hex()}")
-            bname = value(expand(tkey, b"clarence/v1/meta", 32), b"bucket name\0" + bucket, lp(b, 342)[0], bucket.hex()).decode()
+            bucket, tv = b[1:17], unpack(">I", b[26:30])[0]
+            bkeys = {v & NEW - 1: unwrap(tkeys[tv], 3, tenant, tv, bucket, v, w, f"bucket {bucket.hex()}") for v, w in versions(b, 30, 108)}
+            bname = value(meta_key, b"bucket name\0" + bucket, lp(b, 31 + 108 * b[30] + 208)[0], bucket.hex()).decode()
             for o in [v for k, v in rows.items() if k[:17] == b"O" + bucket]:
                 r, version, what = o[1:513], o[45:61], f"object {o[45:61].hex()} in {bname}"
-                key = unwrap(bkey, 5, bucket, unpack(">I", r[76:80])[0], version, 1, r[96:200], what)
+                if r[60:76] != bucket: print(f"{what}: it is about a subject; a Clarence opens it (clarence embassy restore)"); continue
+                kv, (meta, at) = unpack(">I", r[76:80])[0], lp(o, 521)
+                key = unwrap(bkeys[kv], 5, bucket, kv, version, 1, r[96:200], what)
                 if hmac.new(expand(key, b"clarence/v1/record", 64), r[:448], hashlib.sha512).digest() != r[448:]: sys.exit(f"{what}: its record was altered")
-                meta, at = lp(o, 521)
                 meta = value(key, b"object meta\0" + version, meta, what)
                 name, context, place = lp(meta, 21)[0].decode(), b"clarence/v1/seg\0" + r[12:60], o[at]
-                if place == 0: plain = unseal(key, context + b"\0" * 4, lp(o, at + 1)[0], what)
-                elif place == 1: plain = segment(export, o[at + 1:], key, context + b"\0" * 4, what)
+                if place < 2: plain = segment(export, o[at + 1:], key, context + b"\0" * 4, what) if place else unseal(key, context + b"\0" * 4, lp(o, at + 1)[0], what)
                 else:
                     lines = b"".join(rows[b"M" + version + p.to_bytes(4, "big")][3:] for p in range(unpack(">I", o[at + 5:at + 9])[0]))
                     parts = [(lines[i:i + 4], rows[b"P" + version + lines[i:i + 4]]) for i in range(0, len(lines), 76)]
