@@ -90,7 +90,7 @@ impl Door {
         }
         let (status, text) = match request.uri().path() {
             "/healthz" | "/livez" => (StatusCode::OK, "ok\n".to_owned()),
-            "/readyz" => match self.ops.readiness() {
+            "/readyz" => match self.readiness().await {
                 Readiness::Ready => (StatusCode::OK, "ready\n".to_owned()),
                 Readiness::Sealed => (StatusCode::SERVICE_UNAVAILABLE, "sealed\n".to_owned()),
                 Readiness::NotReady(why) => (
@@ -110,8 +110,16 @@ impl Door {
         Some(answer)
     }
 
-    fn open(&self) -> Result<(), No> {
-        let why = match self.ops.readiness() {
+    /// Asked anew before anybody is turned away: the node may have opened this moment.
+    async fn readiness(&self) -> Readiness {
+        match self.ops.readiness() {
+            Readiness::Ready => Readiness::Ready,
+            _ => self.ops.ready_now().await,
+        }
+    }
+
+    async fn open(&self) -> Result<(), No> {
+        let why = match self.readiness().await {
             Readiness::Ready => return Ok(()),
             Readiness::Sealed => store::error::StoreError::Sealed.into(),
             Readiness::NotReady(why) => No::new(
@@ -159,7 +167,7 @@ impl Door {
         wire: &mut Wire,
         verb: &mut &'static str,
     ) -> Result<Response<Out>, No> {
-        self.open()?;
+        self.open().await?;
         form_upload(&parts)?;
         let identified = self.identify(&parts).await?;
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
@@ -217,7 +225,7 @@ impl Door {
             return None;
         }
         let answered = async {
-            self.open()?;
+            self.open().await?;
             let form = form::read(&parts.headers, wire, self.config.idle_timeout).await?;
             let headers = texts(&parts.headers)?;
             let head = head(parts, &headers);

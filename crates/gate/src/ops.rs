@@ -30,6 +30,10 @@ pub struct Seen {
 pub trait Ops: Send + Sync + 'static {
     /// Whether the node serves. Called for every request: it must be quick.
     fn readiness(&self) -> Readiness;
+    /// The same, asked anew where the answer comes from another process: for when it is not [`Readiness::Ready`].
+    async fn ready_now(&self) -> Readiness {
+        self.readiness()
+    }
     /// The metrics in Prometheus' text format.
     async fn metrics(&self) -> String;
     /// Counts a finished request.

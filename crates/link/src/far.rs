@@ -4,8 +4,8 @@ use crate::bodies::{Met, PassedOn};
 use crate::bytes_out::stream;
 use crate::lane::{Kind, Lane, broken};
 use crate::say::{
-    Answer, Ask, Believed, BodyEnd, Form, FormAnswer, Head, ObjectSaid, Refused, Report, Trouble,
-    Verb,
+    Answer, Ask, Believed, BodyEnd, Form, FormAnswer, Head, ObjectSaid, Refused, Report, State,
+    Trouble, Verb,
 };
 use crate::trunk::Trunk;
 use async_trait::async_trait;
@@ -199,6 +199,14 @@ impl Lanes {
         lane.expect().await?;
         self.give_back(lane);
         Ok(())
+    }
+
+    /// The node's state, asked now.
+    pub(crate) async fn state(&self) -> io::Result<State> {
+        let mut lane = self.new_lane()?;
+        lane.sign(Kind::Watch);
+        lane.flush().await?;
+        lane.expect().await?.read()
     }
 
     pub(crate) async fn metrics(&self) -> io::Result<String> {

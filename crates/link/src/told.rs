@@ -103,6 +103,17 @@ impl Ops for FarOps {
             .clone()
     }
 
+    async fn ready_now(&self) -> Readiness {
+        match self.far.0.state().await {
+            Ok(state) => {
+                let state = Readiness::from(state);
+                self.set(state.clone());
+                state
+            }
+            Err(_) => self.readiness(),
+        }
+    }
+
     async fn metrics(&self) -> String {
         self.tell_now().await;
         let mut text = match self.far.0.metrics().await {

@@ -125,7 +125,7 @@ impl Vault {
                     .await);
             }
             Err(crate::VaultError::Abroad(why)) => {
-                return Err(self.refuse_abroad(&secrets, head, name.as_str(), why).await);
+                return Err(self.refuse_abroad(secrets, head, name.as_str(), why).await);
             }
             Err(error) => {
                 tracing::error!(%error, "a credential could not be read");

@@ -153,6 +153,7 @@ impl Vault {
         tenant: &TenantName,
         asked: KeyAsked,
     ) -> Result<NewAccessKey, VaultError> {
+        self.refuse_plain("key-add")?;
         let secrets = self.secrets()?;
         let tenant = self.tenant_named(&secrets, tenant).await?;
         self.make_key(&tenant, asked, &Maker::Operator(&secrets))

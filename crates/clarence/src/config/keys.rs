@@ -274,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_there_are_about_twenty() {
+    fn names_are_unique_and_there_are_few() {
         let mut names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), KEYS.len());
-        assert!((15..=25).contains(&names.len()));
+        assert!((15..=30).contains(&names.len()));
     }
 
     #[test]

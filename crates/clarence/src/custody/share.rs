@@ -108,7 +108,7 @@ pub fn from_words(path: &Path, like: &Path, out: &Path) -> Outcome {
 
 enum Known {
     Custody(Box<Custody>),
-    Part(OfficerShare),
+    Part(Box<OfficerShare>),
 }
 
 fn known(like: &Path) -> Result<Known, Failure> {
@@ -118,7 +118,7 @@ fn known(like: &Path) -> Result<Known, Failure> {
     }
     Ok(match kinds::read(like)? {
         Any::Share(share) => Known::Custody(Box::new(share.custody().clone())),
-        Any::Part(part) => Known::Part(part),
+        Any::Part(part) => Known::Part(Box::new(part)),
     })
 }
 

@@ -51,6 +51,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     check_plain(&config)?;
+    // A certificate that cannot be read is told before anything is started.
+    drop(crate::certificates::load(&config)?);
     let listener = listen(config.s3_listen).await?;
     config.s3_listen = listener.local_addr().map_err(|error| RunError::Listen {
         address: config.s3_listen,

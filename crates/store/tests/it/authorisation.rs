@@ -158,10 +158,8 @@ async fn b9_cve_2026_72921_a_prefix_is_not_a_neighbours() {
     rig.put("tenant1234/doc", b"other").await;
     let one = narrowed(
         &rig,
-        &format!(
-            r#"{{"Statement":[{{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:DeleteObject"],"Resource":"arn:aws:s3:::records/tenant1/*"}},
-                {{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::records","Condition":{{"StringLike":{{"s3:prefix":"tenant1/*"}}}}}}]}}"#
-        ),
+        r#"{"Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:DeleteObject"],"Resource":"arn:aws:s3:::records/tenant1/*"},
+                {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::records","Condition":{"StringLike":{"s3:prefix":"tenant1/*"}}}]}"#,
     )
     .await;
     let node = &rig.node;

@@ -287,7 +287,7 @@ impl Vault {
         for (key, row) in self.all_rows(&bucket::prefix(tenant.id)).await? {
             let decoded = BucketRow::decode(&row.value)?;
             let bucket = self
-                .open_bucket_row(&secrets, &tenant, key, row.version, &decoded)
+                .open_bucket_row(secrets, &tenant, key, row.version, &decoded)
                 .await?;
             found.insert(bucket.id, Arc::new(bucket));
         }
