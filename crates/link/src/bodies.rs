@@ -4,6 +4,7 @@ use crate::say::{BodyEnd, BodyTrouble, Check};
 use authn::{ChunkCheck, ChunkMismatch};
 use aws_lc_rs::digest;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::api::{BodyError, TrailerSlot};
 use subtle::ConstantTimeEq;
@@ -60,7 +61,9 @@ struct Open {
 /// Checks a body as it comes from the door. The last piece is handed on only at the body's good end.
 pub(crate) struct Checked {
     chain: Option<Box<dyn ChunkCheck>>,
-    open: Option<Open>,
+    /// Chunks whose signatures came and whose bytes are still to come, in order: the door holds the last piece back
+    /// until it has seen the framing's end.
+    open: VecDeque<Open>,
     /// The chunk without bytes, which ends the chain, was good.
     closed: bool,
     held: Option<Bytes>,
@@ -70,7 +73,7 @@ impl Checked {
     pub(crate) fn new(chain: Option<Box<dyn ChunkCheck>>) -> Self {
         Self {
             chain,
-            open: None,
+            open: VecDeque::new(),
             closed: false,
             held: None,
         }
@@ -78,17 +81,7 @@ impl Checked {
 
     /// Signatures of a document, whose bytes the door has read.
     pub(crate) fn document(mut self, checks: Vec<Check>) -> Result<(), BodyError> {
-        for check in checks {
-            let length = match &check {
-                Check::Chunk { length, .. } => *length,
-                Check::Trailer { .. } => 0,
-            };
-            self.check(check)?;
-            if length > 0 {
-                self.open = None;
-            }
-        }
-        Ok(())
+        checks.into_iter().try_for_each(|check| self.check(check))
     }
 
     pub(crate) fn check(&mut self, check: Check) -> Result<(), BodyError> {
@@ -99,18 +92,20 @@ impl Checked {
                 length,
                 signature,
             } => {
-                if self.open.is_some() || self.closed {
+                if self.closed {
                     return Err(BodyError::Signature);
                 }
                 chain
                     .chunk(&sha256, length, &signature)
                     .map_err(|_| BodyError::Signature)?;
                 self.closed = length == 0;
-                self.open = (length > 0).then(|| Open {
-                    left: length,
-                    hash: digest::Context::new(&digest::SHA256),
-                    sha256,
-                });
+                if length > 0 {
+                    self.open.push_back(Open {
+                        left: length,
+                        hash: digest::Context::new(&digest::SHA256),
+                        sha256,
+                    });
+                }
             }
             Check::Trailer { text, signature } => {
                 if !self.closed {
@@ -127,16 +122,21 @@ impl Checked {
     /// Takes a piece, and gives the one before it.
     pub(crate) fn piece(&mut self, piece: Bytes) -> Result<Option<Bytes>, BodyError> {
         if self.chain.is_some() {
-            let open = self.open.as_mut().ok_or(BodyError::Signature)?;
-            let left = open.left.checked_sub(piece.len() as u64);
-            open.left = left.ok_or(BodyError::Signature)?;
-            open.hash.update(&piece);
-            if open.left == 0 {
-                let hash = open.hash.clone().finish();
-                if !bool::from(hash.as_ref().ct_eq(&open.sha256)) {
-                    return Err(BodyError::Signature);
+            let mut rest = &piece[..];
+            while !rest.is_empty() {
+                let open = self.open.front_mut().ok_or(BodyError::Signature)?;
+                let length = usize::try_from(open.left).unwrap_or(usize::MAX);
+                let (of_it, behind) = rest.split_at(length.min(rest.len()));
+                open.hash.update(of_it);
+                open.left -= of_it.len() as u64;
+                rest = behind;
+                if open.left == 0 {
+                    let hash = open.hash.clone().finish();
+                    if !bool::from(hash.as_ref().ct_eq(&open.sha256)) {
+                        return Err(BodyError::Signature);
+                    }
+                    self.open.pop_front();
                 }
-                self.open = None;
             }
         }
         Ok(self.held.replace(piece))
@@ -148,7 +148,7 @@ impl Checked {
         end: BodyEnd,
         slot: &TrailerSlot,
     ) -> Result<Option<Bytes>, BodyError> {
-        if self.chain.is_some() && !self.closed {
+        if self.chain.is_some() && !(self.closed && self.open.is_empty()) {
             return Err(BodyError::Signature);
         }
         slot.fill(end.trailer);

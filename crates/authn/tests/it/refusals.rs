@@ -338,14 +338,16 @@ fn session_tokens() {
     let mut request = plain();
     request.set("x-amz-security-token", "abc");
     assert_eq!(
-        told(&request, "InvalidToken", 400),
-        AuthnError::SessionToken
+        told(&request, "AccessDenied", 403),
+        AuthnError::HeaderUnsigned("x-amz-security-token".to_owned()),
+        "a token that is not signed could be anybody's"
     );
     let mut request = link("60");
     request.query += "&X-Amz-Security-Token=abc";
     assert_eq!(
-        told(&request, "InvalidToken", 400),
-        AuthnError::SessionToken
+        told(&request, "SignatureDoesNotMatch", 403),
+        AuthnError::Mismatch,
+        "a link is signed with its token"
     );
 }
 
