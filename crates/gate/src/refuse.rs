@@ -147,6 +147,12 @@ impl From<BodyError> for No {
                 "The provided 'x-amz-content-sha256' header does not match what was computed; nothing of the \
                  body was kept",
             ),
+            BodyError::ChunkSignature => Self::new(
+                403,
+                "SignatureDoesNotMatch",
+                "The signature of a chunk of the body does not match its bytes and the chunk before it; nothing \
+                 of the body was kept",
+            ),
             BodyError::Framing(why) => {
                 Self::request(format!("The body's framing is broken: {why}"))
             }

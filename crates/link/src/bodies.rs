@@ -85,7 +85,7 @@ impl Checked {
     }
 
     pub(crate) fn check(&mut self, check: Check) -> Result<(), BodyError> {
-        let chain = self.chain.as_mut().ok_or(BodyError::Signature)?;
+        let chain = self.chain.as_mut().ok_or(BodyError::ChunkSignature)?;
         match check {
             Check::Chunk {
                 sha256,
@@ -93,11 +93,11 @@ impl Checked {
                 signature,
             } => {
                 if self.closed {
-                    return Err(BodyError::Signature);
+                    return Err(BodyError::ChunkSignature);
                 }
                 chain
                     .chunk(&sha256, length, &signature)
-                    .map_err(|_| BodyError::Signature)?;
+                    .map_err(|_| BodyError::ChunkSignature)?;
                 self.closed = length == 0;
                 if length > 0 {
                     self.open.push_back(Open {
@@ -109,11 +109,11 @@ impl Checked {
             }
             Check::Trailer { text, signature } => {
                 if !self.closed {
-                    return Err(BodyError::Signature);
+                    return Err(BodyError::ChunkSignature);
                 }
                 chain
                     .trailer(&text, &signature)
-                    .map_err(|_| BodyError::Signature)?;
+                    .map_err(|_| BodyError::ChunkSignature)?;
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Checked {
         if self.chain.is_some() {
             let mut rest = &piece[..];
             while !rest.is_empty() {
-                let open = self.open.front_mut().ok_or(BodyError::Signature)?;
+                let open = self.open.front_mut().ok_or(BodyError::ChunkSignature)?;
                 let length = usize::try_from(open.left).unwrap_or(usize::MAX);
                 let (of_it, behind) = rest.split_at(length.min(rest.len()));
                 open.hash.update(of_it);
@@ -133,7 +133,7 @@ impl Checked {
                 if open.left == 0 {
                     let hash = open.hash.clone().finish();
                     if !bool::from(hash.as_ref().ct_eq(&open.sha256)) {
-                        return Err(BodyError::Signature);
+                        return Err(BodyError::ChunkSignature);
                     }
                     self.open.pop_front();
                 }
@@ -149,7 +149,7 @@ impl Checked {
         slot: &TrailerSlot,
     ) -> Result<Option<Bytes>, BodyError> {
         if self.chain.is_some() && !(self.closed && self.open.is_empty()) {
-            return Err(BodyError::Signature);
+            return Err(BodyError::ChunkSignature);
         }
         slot.fill(end.trailer);
         Ok(self.held.take())

@@ -323,6 +323,7 @@ pub enum BodyTrouble {
     Incomplete,
     TooLong,
     Signature,
+    ChunkSignature,
     Framing(String),
     Connection(String),
 }
@@ -333,6 +334,7 @@ impl From<BodyError> for BodyTrouble {
             BodyError::Incomplete => Self::Incomplete,
             BodyError::TooLong => Self::TooLong,
             BodyError::Signature => Self::Signature,
+            BodyError::ChunkSignature => Self::ChunkSignature,
             BodyError::Framing(why) => Self::Framing(why),
             BodyError::Connection(why) => Self::Connection(why),
         }
@@ -345,6 +347,7 @@ impl From<BodyTrouble> for BodyError {
             BodyTrouble::Incomplete => Self::Incomplete,
             BodyTrouble::TooLong => Self::TooLong,
             BodyTrouble::Signature => Self::Signature,
+            BodyTrouble::ChunkSignature => Self::ChunkSignature,
             BodyTrouble::Framing(why) => Self::Framing(why),
             BodyTrouble::Connection(why) => Self::Connection(why),
         }

@@ -95,6 +95,9 @@ pub enum BodyError {
     /// The payload's own signature or hash is wrong; nothing of it was kept.
     #[error("the body does not match its signature or its SHA-256")]
     Signature,
+    /// A chunk's own signature does not follow from the one before it; nothing of the body was kept.
+    #[error("the signature of a chunk of the body is wrong")]
+    ChunkSignature,
     /// The framing of the body is broken.
     #[error("the body's framing is broken: {0}")]
     Framing(String),

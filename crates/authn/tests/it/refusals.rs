@@ -345,9 +345,9 @@ fn session_tokens() {
     let mut request = link("60");
     request.query += "&X-Amz-Security-Token=abc";
     assert_eq!(
-        told(&request, "SignatureDoesNotMatch", 403),
-        AuthnError::Mismatch,
-        "a link is signed with its token"
+        told(&request, "InvalidToken", 400),
+        AuthnError::SessionToken,
+        "a long-lived key has no token, and a session's needs the road that opens it"
     );
 }
 

@@ -173,7 +173,7 @@ impl Pieces {
     fn refuse(&mut self, error: &ChunkedError) -> BodyError {
         self.fault.set(error.answer().into());
         match error {
-            ChunkedError::Signature(_) => BodyError::Signature,
+            ChunkedError::Signature(_) => BodyError::ChunkSignature,
             ChunkedError::Incomplete | ChunkedError::TooShort { .. } => BodyError::Incomplete,
             ChunkedError::TooLong => BodyError::TooLong,
             other => BodyError::Framing(other.to_string()),
