@@ -4,7 +4,7 @@
 
 use fuzz::{Input, bounded, damaged};
 use libfuzzer_sys::fuzz_target;
-use seal::{BucketKey, GroupKey, IndexKey, KeyId, MetaKey, NameKey, SiteKey, TenantKey};
+use seal::{BucketKey, IndexKey, KeyId, MetaKey, NameKey, SiteKey, TenantKey};
 use seal::{UnwrapError, WrapContext, Wrapped, open_value, seal_value, unwrap, wrap};
 
 fuzz_target!(|data: &[u8]| {
@@ -55,7 +55,7 @@ fn wrapped(input: &mut Input<'_>) {
     );
     let below = BucketKey::from_bytes(parent_bytes);
     assert_eq!(
-        unwrap::<BucketKey, GroupKey>(&below, &sealed, &right).unwrap_err(),
+        unwrap::<BucketKey, MetaKey>(&below, &sealed, &right).unwrap_err(),
         elsewhere
     );
     assert_eq!(

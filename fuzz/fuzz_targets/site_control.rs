@@ -5,7 +5,11 @@
 use fuzz::{MESSAGE_BYTES_MAX, bounded_by};
 use libfuzzer_sys::fuzz_target;
 
-// The file itself, for it needs nothing of its room, whose other parts would bring a whole node along.
+// The files themselves, for they need nothing of their room, whose other parts would bring a whole node along.
+#[path = "../../crates/site/src/control/erasure.rs"]
+mod erasure;
+#[path = "../../crates/site/src/control/identity.rs"]
+mod identity;
 #[path = "../../crates/site/src/control/protocol.rs"]
 mod protocol;
 

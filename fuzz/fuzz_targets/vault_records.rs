@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use vault::record::access_key::AccessKeyRow;
 use vault::record::bucket::{self, BucketRow};
 use vault::record::rotation::{self, RotationRow};
-use vault::record::site_header::SiteHeader;
+use vault::record::site_header::{SiteHeader, UnderRoot};
 use vault::record::tenant::{self, TenantRow};
 use words::{CloudId, SiteId, UnixMillis};
 
@@ -27,7 +27,8 @@ fuzz_target!(|data: &[u8]| {
             canonical(input.rest(), SiteHeader::decode, SiteHeader::encode);
         }
         4 => {
-            let body = input.take(SITE_HEADER_BYTES - 32);
+            let more = if input.flag() { UNDER_ROOT_BYTES } else { 0 };
+            let body = input.take(SITE_HEADER_BYTES + more - 32);
             let bytes = [body, &ledger::tree::leaf_hash(body)].concat();
             canonical(&bytes, SiteHeader::decode, SiteHeader::encode);
         }
@@ -45,6 +46,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 const SITE_HEADER_BYTES: usize = 8 + 1 + 16 + 1 + 8 + 4 + 104 + 104 + 32 + 32;
+const UNDER_ROOT_BYTES: usize = 4 + 16 + 104;
 
 fn made_here(input: &mut Input<'_>) {
     let header = SiteHeader {
@@ -55,9 +57,15 @@ fn made_here(input: &mut Input<'_>) {
         key: [input.u8(); 104],
         other_key: [input.u8(); 104],
         charter: [input.u8(); 32],
+        root: input.flag().then(|| UnderRoot {
+            version: input.u32().max(1),
+            ceremony: input.array(),
+            erase_key: [input.u8(); 104],
+        }),
     };
     let stored = header.encode();
-    assert_eq!(stored.len(), SITE_HEADER_BYTES);
+    let more = header.root.as_ref().map_or(0, |_| UNDER_ROOT_BYTES);
+    assert_eq!(stored.len(), SITE_HEADER_BYTES + more);
     assert_eq!(SiteHeader::decode(&stored), Ok(header));
     let bad = damaged(&stored, input);
     assert!(

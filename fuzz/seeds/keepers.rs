@@ -21,7 +21,7 @@ use vault::SitePolicy;
 use vault::record::access_key::AccessKeyRow;
 use vault::record::bucket::{self, BucketRow};
 use vault::record::rotation::RotationRow;
-use vault::record::site_header::SiteHeader;
+use vault::record::site_header::{SiteHeader, UnderRoot};
 use vault::record::tenant::{self, TenantRow};
 use words::wire::Writer;
 use words::{BucketId, ChunkId, CloudId, SiteId, TenantId, TenantName, UnixMillis, VersionId};
@@ -216,7 +216,17 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
         key: [2; 104],
         other_key: [4; 104],
         charter: [3; 32],
+        root: None,
     };
+    let with_root = SiteHeader {
+        root: Some(UnderRoot {
+            version: 2,
+            ceremony: [6; 16],
+            erase_key: [7; 104],
+        }),
+        ..header.clone()
+    }
+    .encode();
     let header = header.encode();
     seeds.put(target, "tenant", &[&[0], &tenant.encode()])?;
     seeds.put(target, "bucket", &[&[1], &bucket.encode()])?;
@@ -225,7 +235,12 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
     seeds.put(target, "rotation", &[&[7], &rotation.encode()])?;
     seeds.put(target, "access-key", &[&[2], &access_key.encode()])?;
     seeds.put(target, "header", &[&[3], &header])?;
-    seeds.put(target, "header-body", &[&[4], &header[..header.len() - 32]])?;
+    seeds.put(target, "header-root", &[&[3], &with_root])?;
+    seeds.put(
+        target,
+        "header-body",
+        &[&[4], &[0], &header[..header.len() - 32]],
+    )?;
     seeds.put(
         target,
         "header-made",

@@ -3,7 +3,7 @@
 //! becomes public.
 
 use crate::error::Place;
-use crate::scope::Scope;
+use crate::scope::{Scope, Service};
 use crate::time::SigningTime;
 use words::UnixMillis;
 
@@ -23,7 +23,7 @@ pub fn header_time(text: &str) -> Option<(UnixMillis, String)> {
 #[must_use]
 pub fn scope(credential: &str, stamp: &str) -> Option<(String, String, String)> {
     let time = SigningTime::basic(stamp)?;
-    let scope = Scope::parse(credential, Place::Header, &time).ok()?;
+    let scope = Scope::parse(credential, Place::Header, &time, &[Service::S3]).ok()?;
     let text = scope.text();
     Some((scope.access_key.as_str().to_owned(), scope.region, text))
 }
