@@ -5,7 +5,7 @@ use crate::Vault;
 use crate::error::VaultError;
 use crate::secrets::{Secrets, Tenant};
 use authn::Caller;
-use catalog::{Commit, Engine, Outcome};
+use catalog::{Commit, Committed, Engine, Outcome};
 use host::Host;
 use ledger::{Entry, Fields, Kind, Receipt};
 use seal::LedgerKey;
@@ -117,8 +117,7 @@ impl Vault {
         let Outcome::Committed(committed) = outcome else {
             return Err(VaultError::from_outcome(outcome));
         };
-        let receipt = committed.into_receipts().into_iter().next();
-        receipt.ok_or_else(|| VaultError::NotRecorded("the catalog gave no receipt".into()))
+        only_receipt(committed)
     }
 
     /// Makes one entry durable that no key depends on: a denial, a list, an act that was done already.
@@ -255,4 +254,10 @@ fn again(entry: &Entry) -> Entry {
         entry.leaf().commitment(),
         opening.unwrap_or_default().to_vec(),
     )
+}
+
+/// The receipt of a commit's first entry.
+pub(crate) fn only_receipt(committed: Committed) -> Result<Receipt, VaultError> {
+    let receipt = committed.into_receipts().into_iter().next();
+    receipt.ok_or_else(|| VaultError::NotRecorded("the catalog gave no receipt".into()))
 }

@@ -4,6 +4,7 @@
 use super::papers::{Bench, Filed, context};
 use super::{JointError, Law};
 use crate::Vault;
+use crate::entries::only_receipt;
 use crate::error::VaultError;
 use crate::record::joint::{self as record, PaperRow, RequestRow};
 use crate::secrets::Secrets;
@@ -350,12 +351,7 @@ impl Vault {
             entries: change.entries,
         };
         match self.engine.commit(commit).await {
-            Outcome::Committed(committed) => {
-                let receipt = committed.into_receipts().into_iter().next();
-                receipt
-                    .map(|receipt| receipt.index())
-                    .ok_or_else(|| VaultError::NotRecorded("the catalog gave no receipt".into()))
-            }
+            Outcome::Committed(committed) => Ok(only_receipt(committed)?.index()),
             other => Err(VaultError::from_outcome(other)),
         }
     }

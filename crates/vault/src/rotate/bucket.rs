@@ -78,16 +78,7 @@ impl Vault {
                 Outcome::Committed(done) => {
                     bucket.row_version = done.version();
                     self.replace_bucket(&secrets, bucket);
-                    let receipt = done.into_receipts().into_iter().next();
-                    let receipt = receipt.ok_or_else(|| {
-                        VaultError::NotRecorded("the catalog gave no receipt".into())
-                    })?;
-                    let ledger_index = receipt.index();
-                    self.keep_receipt(&secrets, key, Arc::new(receipt));
-                    return Ok(RotationBegun {
-                        version,
-                        ledger_index,
-                    });
+                    return self.begun(&secrets, key, version, done);
                 }
                 Outcome::Conflict { .. } => tenant = self.tenant_again(&secrets, tenant.id).await?,
                 other => return Err(VaultError::from_outcome(other)),

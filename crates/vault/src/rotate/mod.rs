@@ -14,11 +14,12 @@ mod pages;
 mod tenant;
 
 use crate::Vault;
+use crate::entries::only_receipt;
 use crate::error::VaultError;
 use crate::record::MAC_BYTES;
 use crate::record::rotation::{self, RotationRow, Target};
 use crate::secrets::{Secrets, Tenant};
-use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition, Row};
+use catalog::{Commit, Committed, KeyRange, Mutation, Order, Outcome, Precondition, Row};
 use host::Host;
 use ledger::{Entry, Fields, Kind, Receipt};
 use std::collections::BTreeMap;
@@ -198,6 +199,23 @@ impl Vault {
         let receipt = Arc::new(self.record(self.entry_of_cloud(secrets, &fields)).await?);
         self.keep_receipt(secrets, under.key.clone(), Arc::clone(&receipt));
         Ok(receipt)
+    }
+
+    /// Keeps the receipt of a beginning that was committed: wraps are renewed against it.
+    fn begun(
+        &self,
+        secrets: &Secrets,
+        key: Vec<u8>,
+        version: u32,
+        done: Committed,
+    ) -> Result<RotationBegun, VaultError> {
+        let receipt = only_receipt(done)?;
+        let ledger_index = receipt.index();
+        self.keep_receipt(secrets, key, Arc::new(receipt));
+        Ok(RotationBegun {
+            version,
+            ledger_index,
+        })
     }
 
     fn keep_receipt(&self, secrets: &Secrets, key: Vec<u8>, receipt: Arc<Receipt>) {

@@ -63,16 +63,7 @@ impl Vault {
                 Outcome::Committed(done) => {
                     renewed.row_version = done.version();
                     replace_tenant(&secrets, renewed);
-                    let receipt = done.into_receipts().into_iter().next();
-                    let receipt = receipt.ok_or_else(|| {
-                        VaultError::NotRecorded("the catalog gave no receipt".into())
-                    })?;
-                    let ledger_index = receipt.index();
-                    self.keep_receipt(&secrets, key, Arc::new(receipt));
-                    return Ok(RotationBegun {
-                        version,
-                        ledger_index,
-                    });
+                    return self.begun(&secrets, key, version, done);
                 }
                 Outcome::Conflict { .. } => {}
                 other => return Err(VaultError::from_outcome(other)),

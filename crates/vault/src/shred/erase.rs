@@ -5,6 +5,7 @@ use super::grants::member_context;
 use super::groups::{open, subject_hash};
 use super::{Erase, Group};
 use crate::Vault;
+use crate::entries::only_receipt;
 use crate::error::VaultError;
 use crate::record::bucket::{self, BucketRow};
 use crate::record::shred::erasure::{self, ErasureRow, Stage};
@@ -107,10 +108,7 @@ impl Vault {
         match self.engine.commit(commit).await {
             Outcome::Committed(committed) => {
                 secrets.shred.groups.remove(&KeyId::from_bytes(group));
-                let index = committed
-                    .into_receipts()
-                    .first()
-                    .map_or(0, ledger::Receipt::index);
+                let index = only_receipt(committed)?.index();
                 self.note_entry(&begun.id, index).await?;
                 Ok(begun)
             }
