@@ -1,12 +1,12 @@
 //! Who asks: AWS Signature Version 4 for S3, in headers and in presigned queries, and the `aws-chunked`
-//! framing of request bodies. [`verify`] is the only place where a [`Caller`] comes from, so that a
-//! request whose signature was not checked cannot reach a decision.
+//! framing of request bodies; and SCRAM for connections that stay. A [`Caller`] comes from [`verify`] or from
+//! [`scram::Proven`] alone, so that a request whose proof was not checked cannot reach a decision.
 //!
 //! Pure: no I/O, no clock, no randomness. Never here: where secrets are kept, what a caller may do, and
 //! the hashing of whole bodies (the store hashes while it streams).
 //!
 //! Reading order: [`request`] (what a request presents), [`verify()`] (the check),
-//! [`chunks`] and [`chunked`] (bodies), [`signing`] (our own requests), [`error`] (what a refused client is told).
+//! [`scram`], [`chunks`] and [`chunked`] (bodies), [`signing`] (our own requests), [`error`] (what a refused client is told).
 
 mod canonical;
 pub mod chunked;
@@ -22,6 +22,7 @@ pub mod key;
 mod presigned;
 pub mod request;
 mod scope;
+pub mod scram;
 pub mod signing;
 mod time;
 mod verify;

@@ -34,8 +34,8 @@ impl Credential {
     }
 }
 
-/// Proof that a request was signed by a key on record. Made only by [`verify`] and [`verify_with`];
-/// not `Clone`, so that one request is decided once.
+/// Proof that a request comes of a key on record. Made only by [`verify`], [`verify_with`] and
+/// [`Proven::asks`](crate::scram::Proven::asks); not `Clone`, so that one request is decided once.
 pub struct Caller {
     access_key: AccessKeyId,
     credential: Credential,
@@ -43,6 +43,23 @@ pub struct Caller {
     method: String,
     raw_path: String,
     via: Via,
+}
+
+/// Of a statement on a connection whose holder has proven themselves.
+pub(crate) fn caller_of_statement(
+    access_key: AccessKeyId,
+    credential: Credential,
+    digest: [u8; 32],
+    via: Via,
+) -> Caller {
+    Caller {
+        access_key,
+        credential,
+        request_digest: digest,
+        method: "SQL".to_owned(),
+        raw_path: String::new(),
+        via,
+    }
 }
 
 impl Caller {

@@ -176,7 +176,7 @@ impl From<StoreError> for No {
             StoreError::Internal(_) | StoreError::Unknown(_) | StoreError::Corrupt(_) => {
                 return internal(&error);
             }
-            StoreError::Denied => (403, "AccessDenied"),
+            StoreError::Denied | StoreError::Basis(_) => (403, "AccessDenied"),
             StoreError::NoSuchBucket => (404, "NoSuchBucket"),
             StoreError::NoSuchKey => (404, "NoSuchKey"),
             StoreError::NoSuchUpload => (404, "NoSuchUpload"),

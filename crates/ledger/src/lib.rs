@@ -34,4 +34,5 @@ pub use kind::Kind;
 pub use note::Checkpoint;
 pub use publish::Publisher;
 pub use record::opening::OpeningError;
+pub use tree::sha256;
 pub use verify::{Relation, Trust, Verified, compare_folders, verify};

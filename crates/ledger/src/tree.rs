@@ -9,7 +9,8 @@ use words::wire::{Reader, WireError, Writer};
 pub type Hash = [u8; 32];
 
 /// SHA-256 of bytes that lie together; handing short messages over in parts costs more than copying them.
-pub(crate) fn sha256(bytes: &[u8]) -> Hash {
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> Hash {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
     hash

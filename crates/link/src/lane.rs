@@ -1,6 +1,6 @@
 //! One lane: frames over a stream socket. A frame is a length (four bytes, little-endian), a kind, and the payload.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -160,20 +160,62 @@ impl Lane {
             let part = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
             // A piece has at most 512 KiB.
             self.begin(Kind::Piece, u32::try_from(part.len()).unwrap_or(u32::MAX));
-            if part.len() <= COPIED_BYTES_MAX {
-                self.outbox.extend_from_slice(&part);
-                if self.outbox.len() > OUTBOX_BYTES_MAX {
-                    self.flush().await?;
-                }
-            } else {
-                let mut all = Buf::chain(&self.outbox[..], &part[..]);
-                while all.has_remaining() {
-                    self.stream.write_buf(&mut all).await?;
-                }
-                self.outbox.clear();
-            }
+            self.out(&part).await?;
         }
         Ok(())
+    }
+
+    /// Sends bytes whose length the other end knows; it takes them with [`hear_raw`](Self::hear_raw). Short ones wait
+    /// for the next flush.
+    pub async fn raw(&mut self, bytes: &Bytes) -> io::Result<()> {
+        self.out(bytes).await
+    }
+
+    /// Copies what is short behind what waits, and sends what is long from where it lies.
+    async fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() <= COPIED_BYTES_MAX {
+            self.outbox.extend_from_slice(bytes);
+            if self.outbox.len() > OUTBOX_BYTES_MAX {
+                self.flush().await?;
+            }
+            return Ok(());
+        }
+        let mut all = Buf::chain(&self.outbox[..], bytes);
+        while all.has_remaining() {
+            self.stream.write_buf(&mut all).await?;
+        }
+        self.outbox.clear();
+        Ok(())
+    }
+
+    /// So many bytes as they were sent with [`raw`](Self::raw), in memory of their own. The caller has looked that the
+    /// length is one it can bear.
+    pub async fn hear_raw(&mut self, length: usize) -> io::Result<Bytes> {
+        let mut bytes = BytesMut::with_capacity(length);
+        let there = self.inbox.len().min(length);
+        bytes.extend_from_slice(&self.inbox.split_to(there));
+        while bytes.len() < length {
+            let missing = length - bytes.len();
+            if self
+                .stream
+                .read_buf(&mut (&mut bytes).limit(missing))
+                .await?
+                == 0
+            {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Overwrites what the buffers keep of messages that were sent or heard.
+    pub fn wipe(&mut self) {
+        for buffer in [&mut self.outbox, &mut self.inbox] {
+            if buffer.is_empty() {
+                buffer.resize(buffer.capacity(), 0);
+                buffer.clear();
+            }
+        }
     }
 
     /// Sends what was laid out.
@@ -295,6 +337,36 @@ mod tests {
         assert_eq!(came, big);
         sending.await.unwrap();
         assert!(b.hear().await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn raw_bytes_arrive_between_frames() {
+        let (a, b) = UnixStream::pair().unwrap();
+        let (mut a, mut b) = (Lane::new(a), Lane::new(b));
+        let sent: Vec<Bytes> = [3, 0, 70_000, 3 * 1024 * 1024, 1]
+            .iter()
+            .enumerate()
+            .map(|(n, length)| Bytes::from(vec![n as u8 + 1; *length]))
+            .collect();
+        let lengths: Vec<usize> = sent.iter().map(Bytes::len).collect();
+        let expected = sent.clone();
+        let sending = tokio::spawn(async move {
+            a.say(Kind::Answer, &1_u8).unwrap();
+            for bytes in &sent {
+                a.raw(bytes).await.unwrap();
+            }
+            a.say(Kind::Answer, &2_u8).unwrap();
+            a.flush().await.unwrap();
+            a.raw(&Bytes::from_static(b"cut")).await.unwrap();
+            a.flush().await.unwrap();
+        });
+        assert_eq!(b.expect().await.unwrap().read::<u8>().unwrap(), 1);
+        for (length, bytes) in lengths.into_iter().zip(expected) {
+            assert_eq!(b.hear_raw(length).await.unwrap(), bytes);
+        }
+        assert_eq!(b.expect().await.unwrap().read::<u8>().unwrap(), 2);
+        assert!(b.hear_raw(4).await.is_err());
+        sending.await.unwrap();
     }
 
     #[tokio::test]

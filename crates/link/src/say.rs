@@ -359,6 +359,7 @@ impl From<BodyTrouble> for BodyError {
 #[allow(missing_docs)] // see `StoreError`
 pub enum Trouble {
     Denied,
+    Basis(String),
     NoSuchBucket,
     NoSuchBucketPolicy,
     MalformedPolicy(String),
@@ -397,6 +398,7 @@ impl From<StoreError> for Trouble {
         use StoreError as E;
         match error {
             E::Denied => Self::Denied,
+            E::Basis(why) => Self::Basis(why),
             E::NoSuchBucket => Self::NoSuchBucket,
             E::NoSuchBucketPolicy => Self::NoSuchBucketPolicy,
             E::MalformedPolicy(why) => Self::MalformedPolicy(why),
@@ -438,6 +440,7 @@ impl From<Trouble> for StoreError {
         use Trouble as T;
         match trouble {
             T::Denied => Self::Denied,
+            T::Basis(why) => Self::Basis(why),
             T::NoSuchBucket => Self::NoSuchBucket,
             T::NoSuchBucketPolicy => Self::NoSuchBucketPolicy,
             T::MalformedPolicy(why) => Self::MalformedPolicy(why),

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use gate::{Act, Backend, Bound, Known, Ops, Seen, verb_named};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -42,20 +41,7 @@ pub struct Behind {
 
 /// Serves the lanes of one door until it closes the trunk. Must be called inside a runtime.
 pub async fn serve(trunk: Trunk, behind: Behind) -> io::Result<()> {
-    let (sender, mut lanes) = mpsc::channel::<OwnedFd>(64);
-    // The trunk blocks, so a thread of its own reads it.
-    let reader = std::thread::Builder::new()
-        .name("trunk".into())
-        .spawn(move || {
-            while let Ok(Some((_, fds))) = trunk.receive() {
-                for fd in fds {
-                    if sender.blocking_send(fd).is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-    reader?;
+    let mut lanes = trunk.descriptors()?;
     let room = Arc::new(tokio::sync::Semaphore::new(LANES_MAX));
     while let Some(fd) = lanes.recv().await {
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {

@@ -9,11 +9,12 @@ use rustix::net::{
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use tokio::sync::mpsc;
 
 /// The longest note that goes with descriptors.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 /// Descriptors in one message.
-const FDS_MAX: usize = 2;
+const FDS_MAX: usize = 4;
 
 /// One end of a trunk. Messages keep their bounds (SOCK_SEQPACKET).
 #[derive(Debug)]
@@ -101,6 +102,25 @@ impl Trunk {
         }
         note.truncate(length);
         Ok(Some((note, fds)))
+    }
+}
+
+impl Trunk {
+    /// The descriptors that come over it, until the other end is closed. A thread of its own reads it, for it blocks.
+    pub fn descriptors(self) -> io::Result<mpsc::Receiver<OwnedFd>> {
+        let (sender, descriptors) = mpsc::channel(64);
+        std::thread::Builder::new()
+            .name("trunk".into())
+            .spawn(move || {
+                while let Ok(Some((_, fds))) = self.receive() {
+                    for fd in fds {
+                        if sender.blocking_send(fd).is_err() {
+                            return;
+                        }
+                    }
+                }
+            })?;
+        Ok(descriptors)
     }
 }
 

@@ -171,6 +171,7 @@ derivations! {
     BucketKey => IndexKey, "index";
     BucketKey => NameKey, "name";
     GroupKey => MetaKey, "meta";
+    GroupKey => NameKey, "name";
 }
 
 impl GroupKey {

@@ -22,9 +22,14 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[must_use]
 pub fn names(config: &NodeConfig) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
-    let listen = config.s3_listen.ip();
-    if !listen.is_unspecified() {
-        names.push(listen.to_string());
+    let sql = config.sql.addresses().into_iter();
+    for listen in [config.s3_listen]
+        .into_iter()
+        .chain(sql.map(|(address, _)| address))
+    {
+        if !listen.ip().is_unspecified() {
+            names.push(listen.ip().to_string());
+        }
     }
     for domain in &config.base_domains {
         names.push(domain.clone());

@@ -22,6 +22,57 @@ pub enum Certificates {
     LocalAuthority,
 }
 
+/// SQL: a process of its own, if an address is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlConfig {
+    /// Where PostgreSQL's protocol is served.
+    pub listen: Option<SocketAddr>,
+    /// Where SQL over HTTP is served.
+    pub http_listen: Option<SocketAddr>,
+    /// Where Arrow Flight SQL is served.
+    pub flight_listen: Option<SocketAddr>,
+    /// The query engine's program; `clarence-sql` beside this one, if absent.
+    pub engine: Option<PathBuf>,
+    /// Bytes of memory that statements may use together; a quarter of the machine's, if absent.
+    pub memory_bytes: Option<u64>,
+    /// Bytes of the cache of what was read.
+    pub cache_bytes: u64,
+    /// Bytes that statements may spill together.
+    pub spill_bytes_max: u64,
+    /// How long a statement may take, in seconds.
+    pub statement_timeout_seconds: u64,
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            http_listen: None,
+            flight_listen: None,
+            engine: None,
+            memory_bytes: None,
+            cache_bytes: 512 * 1024 * 1024,
+            spill_bytes_max: 64 * 1024 * 1024 * 1024,
+            statement_timeout_seconds: 600,
+        }
+    }
+}
+
+impl SqlConfig {
+    /// The addresses that are given, each with the flag that sets it.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(SocketAddr, &'static str)> {
+        [
+            (self.listen, "--sql"),
+            (self.http_listen, "--sql-http"),
+            (self.flight_listen, "--sql-flight"),
+        ]
+        .into_iter()
+        .filter_map(|(address, flag)| Some((address?, flag)))
+        .collect()
+    }
+}
+
 /// What a node is told at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeConfig {
@@ -29,6 +80,8 @@ pub struct NodeConfig {
     pub layout: Layout,
     /// Where S3 is served.
     pub s3_listen: SocketAddr,
+    /// SQL.
+    pub sql: SqlConfig,
     /// The region that signatures must be made for.
     pub region: String,
     /// The node's name in the ledger.
@@ -76,6 +129,7 @@ impl NodeConfig {
         Self {
             layout,
             s3_listen: SocketAddr::from(([127, 0, 0, 1], 7480)),
+            sql: SqlConfig::default(),
             region: "lu-1".into(),
             node: "node-1".into(),
             jurisdiction: None,

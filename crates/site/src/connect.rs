@@ -22,6 +22,23 @@ pub struct Connect {
     /// authority that it has to trust.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
+    /// Where SQL is served, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<Sql>,
+}
+
+/// Where SQL is served. The user is the access key, the password its secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sql {
+    /// PostgreSQL's protocol, as `address:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<String>,
+    /// HTTP, as a URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
+    /// Arrow Flight SQL, as `grpc://address:port` or `grpc+tls://address:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flight: Option<String>,
 }
 
 impl Node {
@@ -33,7 +50,24 @@ impl Node {
             access_key: access_key.to_string(),
             secret_key: secret.to_owned(),
             ca_bundle: self.ca_bundle(),
+            sql: self.sql(),
         }
+    }
+
+    /// Where SQL is served.
+    pub(crate) fn sql(&self) -> Option<Sql> {
+        let sql = &self.config.sql;
+        let (http, flight) = match self.config.tls {
+            Some(_) => ("https", "grpc+tls"),
+            None => ("http", "grpc"),
+        };
+        (!sql.addresses().is_empty()).then(|| Sql {
+            postgres: sql.listen.map(|address| address.to_string()),
+            http: sql.http_listen.map(|address| format!("{http}://{address}")),
+            flight: sql
+                .flight_listen
+                .map(|address| format!("{flight}://{address}")),
+        })
     }
 
     /// Makes the first tenant if there is none of that name, and writes `connect.json`. A file from an earlier

@@ -45,6 +45,11 @@ impl Layout {
     pub fn lock(&self) -> PathBuf {
         self.data.join("node.lock")
     }
+    /// What the query engine's statements spill, sealed; emptied at its start.
+    #[must_use]
+    pub fn spill(&self) -> PathBuf {
+        self.data.join("spill")
+    }
     /// How a first client connects; written by the node when it serves.
     #[must_use]
     pub fn connect(&self) -> PathBuf {

@@ -6,6 +6,7 @@
 //! [`mod@drill`].
 
 pub mod accept_loss;
+mod agreement;
 pub mod apart;
 mod certificates;
 pub mod config;
@@ -27,19 +28,21 @@ mod new_folder;
 pub mod node;
 mod open;
 mod outer;
+mod person;
 mod publish;
 pub mod restart;
 pub mod restore;
 mod rooms;
 mod root;
 mod rotate;
+mod statements;
 mod status;
 mod unseal;
 mod upkeep;
 
 pub use accept_loss::{AcceptLossError, LossReport, accept_loss};
 pub use certificates::names as certificate_names;
-pub use config::{NodeConfig, tpm_place};
+pub use config::{NodeConfig, SqlConfig, tpm_place};
 pub use drill::{DrillError, DrillReport, drill};
 pub use enrol::{EnrolError, EnrolReport, HsmStatus, enrol, hsm_status, withdraw};
 pub use found::{FoundError, FoundReport, found};

@@ -107,6 +107,50 @@ impl Node {
     }
 }
 
+impl Node {
+    fn write_statements(&self, out: &mut String) -> std::fmt::Result {
+        if self.config.sql.addresses().is_empty() {
+            return Ok(());
+        }
+        let counted = self.sql_counts.now();
+        gauge(
+            out,
+            "clarence_sql_statements_running",
+            "SQL statements with an open grant.",
+            counted.running,
+        );
+        out.push_str("# HELP clarence_sql_statements_total SQL statements, by how they ended: done, broken, or refused before they began.\n# TYPE clarence_sql_statements_total counter\n");
+        for (outcome, count) in [
+            ("done", counted.done),
+            ("broken", counted.broken),
+            ("refused", counted.refused),
+        ] {
+            writeln!(
+                out,
+                "clarence_sql_statements_total{{outcome=\"{outcome}\"}} {count}"
+            )?;
+        }
+        for (name, help, count) in [
+            (
+                "clarence_sql_read_bytes_total",
+                "Plaintext bytes that the vault gave to query engines.",
+                counted.read_bytes,
+            ),
+            (
+                "clarence_sql_engines_total",
+                "Query engines that were started since the node's start.",
+                counted.engines,
+            ),
+        ] {
+            writeln!(
+                out,
+                "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Ops for Node {
     fn readiness(&self) -> Readiness {
@@ -138,6 +182,7 @@ impl Ops for Node {
             *self.published.borrow(),
         );
         let _ = self.write_sites(&mut out);
+        let _ = self.write_statements(&mut out);
         if let Some(tls) = &self.tls {
             tls.write_metrics(&mut out);
         }

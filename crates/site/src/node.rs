@@ -2,13 +2,14 @@
 
 use crate::apart::Doors;
 use crate::certificates::{self, Watch};
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, SqlConfig};
 use crate::control;
 use crate::metrics::Counts;
 use crate::open::{OpenError, Opened, open};
 use crate::publish::Publishers;
 use crate::rooms::Rooms;
 use crate::root::Held;
+use crate::statements::Statements;
 use charter::Unsealing;
 use gate::Ops;
 use host::{Host, files};
@@ -28,10 +29,12 @@ pub enum RunError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The address cannot be listened on.
-    #[error("{address} cannot be listened on: {error}; choose another address with --s3")]
+    #[error("{address} cannot be listened on: {error}; choose another address with {flag}")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
         /// What happened.
         #[source]
         error: io::Error,
@@ -46,6 +49,17 @@ pub enum RunError {
         "{0} is not a loopback address and there is no TLS certificate; give one, or say that plain HTTP may leave this machine"
     )]
     PlainBeyondLoopback(SocketAddr),
+    /// SQL would leave this machine without TLS.
+    #[error(
+        "{0} is where SQL would be served, other machines reach it, and there is no TLS certificate; set s3.tls_local_authority, or s3.tls_cert and s3.tls_key, which SQL uses as well"
+    )]
+    PlainSql(SocketAddr),
+    /// SQL is asked for and cannot be had.
+    #[error(
+        "an address for SQL is set, and its query engine {} is not there; build it with `cargo build --release --bin clarence-sql` and put it beside `clarence`, or say where it is with sql.engine, or set no address",
+        .0.display()
+    )]
+    NoEngine(PathBuf),
     /// The certificate cannot be used.
     #[error("{0}")]
     Tls(String),
@@ -76,7 +90,9 @@ impl RunError {
             Self::Open(OpenError::Foreign { .. } | OpenError::Refused(_)) => ("conflict", true),
             Self::Open(_) => ("internal", true),
             Self::Listen { .. } => ("unavailable", false),
-            Self::PlainBeyondLoopback(_) | Self::Tls(_) => ("usage", false),
+            Self::PlainBeyondLoopback(_) | Self::PlainSql(_) | Self::NoEngine(_) | Self::Tls(_) => {
+                ("usage", false)
+            }
             Self::Held(_) => ("conflict", false),
             Self::Apart { kind, opening, .. } => (kind, *opening),
             Self::Control(_) | Self::Stopped(_) => ("internal", false),
@@ -90,12 +106,18 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_LOOK: Duration = Duration::from_millis(20);
 const LOCK_LOOKS: u32 = 500;
 
+/// The flag that says where S3 is served.
+pub(crate) const S3_FLAG: &str = "--s3";
+
 /// A running node.
 pub struct Node {
     pub(crate) config: NodeConfig,
     pub(crate) host: Host,
     pub(crate) opened: Opened,
     pub(crate) rooms: Arc<Rooms>,
+    pub(crate) statements: Arc<Statements>,
+    /// What query engines did.
+    pub(crate) sql_counts: Arc<road::Counts>,
     pub(crate) unsealing: Mutex<Unsealing>,
     /// The root in force.
     pub(crate) held: std::sync::RwLock<Held>,
@@ -136,14 +158,17 @@ pub async fn run(
 ) -> Result<(), RunError> {
     check_plain(&config)?;
     refuse_unfinished(&config)?;
+    let mut config = config;
+    if !config.sql.addresses().is_empty() {
+        tracing::warn!(
+            "SQL is not served while the vault is in this process (unsafe_vault_in_process)"
+        );
+        config.sql = SqlConfig::default();
+    }
     let _lock = hold(&config).await?;
     let opened = open(&config, &host).await?;
-    let listener = listen(config.s3_listen).await?;
-    let mut config = config;
-    config.s3_listen = listener.local_addr().map_err(|error| RunError::Listen {
-        address: config.s3_listen,
-        error,
-    })?;
+    let (listener, address) = listen(config.s3_listen, S3_FLAG).await?;
+    config.s3_listen = address;
     let gate = gate_config(&config, &host)?;
     let (gate_tls, door) = (gate.tls.clone(), Door::Here(listener, gate));
     run_with(config, host, opened, gate_tls, door, shutdown).await
@@ -190,11 +215,14 @@ pub(crate) fn assemble(
     endpoint: String,
     tls: Option<gate::Tls>,
 ) -> Arc<Node> {
+    let rooms = Arc::new(Rooms {
+        vault: Arc::clone(&opened.vault),
+        store: Arc::clone(&opened.store),
+    });
     Arc::new(Node {
-        rooms: Arc::new(Rooms {
-            vault: Arc::clone(&opened.vault),
-            store: Arc::clone(&opened.store),
-        }),
+        statements: Statements::new(Arc::clone(&rooms), host.clone()),
+        rooms,
+        sql_counts: Arc::default(),
         unsealing: Mutex::new(crate::joint::unsealing(
             opened.custody.clone(),
             opened.vault.law().as_deref(),
@@ -227,7 +255,14 @@ pub(crate) fn check_plain(config: &NodeConfig) -> Result<(), RunError> {
     if plain && !config.allow_plain_beyond_loopback {
         return Err(RunError::PlainBeyondLoopback(config.s3_listen));
     }
-    Ok(())
+    let addresses = config.sql.addresses();
+    match addresses
+        .iter()
+        .find(|(address, _)| !address.ip().is_loopback())
+    {
+        Some((address, _)) if config.tls.is_none() => Err(RunError::PlainSql(*address)),
+        _ => Ok(()),
+    }
 }
 
 /// A restore that was interrupted leaves folders that lack chunks.
@@ -244,10 +279,19 @@ fn refuse_unfinished(config: &NodeConfig) -> Result<(), OpenError> {
     Ok(())
 }
 
-pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| RunError::Listen { address, error })
+/// Listens, and gives the address that it came to be.
+pub(crate) async fn listen(
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<(TcpListener, SocketAddr), RunError> {
+    let failed = |error| RunError::Listen {
+        address,
+        flag,
+        error,
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// Takes the folder for this process. A process that was killed may need a moment to let go of it.
@@ -280,6 +324,14 @@ impl Node {
             backend: Arc::clone(&self.rooms) as _,
             ops: Arc::clone(self) as _,
             domains: self.config.base_domains.clone().into(),
+        }
+    }
+
+    /// What query engines find behind theirs.
+    fn road(&self) -> road::Behind {
+        road::Behind {
+            road: Arc::clone(&self.statements) as _,
+            counts: Arc::clone(&self.sql_counts),
         }
     }
 
@@ -322,7 +374,7 @@ impl Node {
                     gate::serve(listener, backend, ops, gate, until).await;
                 })
             }
-            Door::Apart(doors) => tokio::spawn(doors.serve(self.behind(), until)),
+            Door::Apart(doors) => tokio::spawn(doors.serve(self.behind(), self.road(), until)),
         };
         tracing::info!(
             endpoint = self.endpoint,

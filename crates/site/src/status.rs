@@ -104,6 +104,8 @@ impl Node {
             }
             Request::RestartStatus => self.restart_status(),
             Request::Erasure { ask } => self.erasure_asked(ask).await,
+            Request::Agreement(asked) => self.agreement_asked(asked).await,
+            Request::PersonAccesses(asked) => self.person_accesses(asked).await,
             Request::Rotate { what } => self.rotate(what).await,
             Request::RotateStatus => self.rotate_status().await,
             Request::CryptoInventory => self.inventory().await,
@@ -172,6 +174,7 @@ impl Node {
             "cloud": self.opened.header.cloud.to_string(),
             "node": self.config.node,
             "endpoint": self.endpoint,
+            "sql": self.sql(),
             "region": self.config.region,
             "sealed": sealed,
             "shares_given": unsealing.have(),

@@ -49,6 +49,7 @@ impl Node {
             () = self.keep_twin() => "keeping the twin ended".into(),
             () = self.renew_certificates() => "renewing certificates ended".into(),
             () = certificates.run() => "watching certificates ended".into(),
+            () = self.statements.watch() => "watching statements ended".into(),
             () = self.watch_glasses() => "watching break-glass ended".into(),
             () = self.rotate_forever() => "renewing keys ended".into(),
             () = self.meter_forever() => "metering ended".into(),

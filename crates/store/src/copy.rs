@@ -37,12 +37,12 @@ impl Store {
         let ReadOutcome::Found(read) = read else {
             return Err(StoreError::NoSuchKey);
         };
-        let opened = open(&read)?;
+        let opened = open(read.object())?;
         let mut metadata = match asked.metadata {
             CopyMetadata::Keep => opened.info.metadata.clone(),
             CopyMetadata::Replace(metadata) => metadata,
         };
-        let grant = match (subject_of(&metadata)?, read.subject()) {
+        let grant = match (subject_of(&metadata)?, read.object().subject()) {
             (None, Some(subject)) => {
                 let named = (SUBJECT.to_owned(), subject.as_str().to_owned());
                 metadata.user.push(named);
@@ -86,7 +86,7 @@ impl Store {
         let ReadOutcome::Found(grant) = read else {
             return Err(StoreError::NoSuchKey);
         };
-        let opened = open(&grant)?;
+        let opened = open(grant.object())?;
         let checked = conditions::of_source(wanted, &opened.info.etag, opened.info.modified);
         let size = opened.info.size;
         let window = match range {
@@ -120,7 +120,7 @@ impl Store {
                 return Err(error);
             }
         };
-        let segments = self.segments(&grant, &opened).await?;
+        let segments = self.segments(grant.object(), &opened).await?;
         let body = self.body(grant, segments, first, end);
         Ok((
             end - first,

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The policy says no, and the caller may know that the resource exists.
     #[error("access denied")]
     Denied,
+    /// The basis that is missing, in words: for what is asked under an agreement.
+    #[error("{0}")]
+    Basis(String),
     /// There is no such bucket, or the caller may not know that there is.
     #[error("there is no such bucket")]
     NoSuchBucket,
@@ -121,6 +124,7 @@ impl From<vault::VaultError> for StoreError {
         match error {
             V::Sealed => Self::Sealed,
             V::Denied => Self::Denied,
+            V::Basis(why) | V::Revoked(why) => Self::Basis(why),
             V::NoSuchBucket => Self::NoSuchBucket,
             V::NoSuchUpload => Self::NoSuchUpload,
             V::Erased => Self::NoSuchKey,
@@ -135,6 +139,31 @@ impl From<vault::VaultError> for StoreError {
             V::Quota(why) => Self::QuotaExceeded(why),
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<StoreError> for statement::Refused {
+    fn from(error: StoreError) -> Self {
+        use statement::Why;
+        let why = match &error {
+            StoreError::Denied | StoreError::Basis(_) | StoreError::QuotaExceeded(_) => Why::Denied,
+            StoreError::NoSuchBucket | StoreError::NoSuchKey | StoreError::NoSuchUpload => {
+                Why::NotFound
+            }
+            StoreError::ConditionalConflict | StoreError::PreconditionFailed(_) => Why::Conflict,
+            StoreError::Invalid(_)
+            | StoreError::Name(_)
+            | StoreError::RangeNotSatisfiable { .. }
+            | StoreError::Body(_) => Why::Invalid,
+            StoreError::TooLarge { .. } => Why::TooLarge,
+            StoreError::SiteAway(_)
+            | StoreError::Busy
+            | StoreError::Sealed
+            | StoreError::NoSpace
+            | StoreError::Unknown(_) => Why::Unavailable,
+            _ => Why::Internal,
+        };
+        Self::new(why, error.to_string())
     }
 }
 

@@ -17,7 +17,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use vault::{Action, Close, ReadGrant, ReadOutcome, Vault};
+use vault::{Action, Close, OpenObject, ReadGrant, ReadOutcome, Vault};
 use words::BucketName;
 
 /// Frames that are read and opened at once.
@@ -84,7 +84,7 @@ impl Store {
         grant: &ReadGrant,
         asked: &ReadAsked,
     ) -> Result<ObjectHead, StoreError> {
-        let opened = open(grant)?;
+        let opened = open(grant.object())?;
         opened.check(asked)?;
         let range = match asked.part {
             None => asked
@@ -92,7 +92,7 @@ impl Store {
                 .map(|range| resolve(range, opened.info.size))
                 .transpose()?,
             Some(_) => {
-                let segments = self.segments(grant, &opened).await?;
+                let segments = self.segments(grant.object(), &opened).await?;
                 self.window(&opened, &segments, asked)?
             }
         };
@@ -148,9 +148,9 @@ impl Store {
         grant: &ReadGrant,
         asked: &ReadAsked,
     ) -> Result<(Opened, Option<(u64, u64)>, Vec<Located>), StoreError> {
-        let opened = open(grant)?;
+        let opened = open(grant.object())?;
         opened.check(asked)?;
-        let segments = self.segments(grant, &opened).await?;
+        let segments = self.segments(grant.object(), &opened).await?;
         let range = self.window(&opened, &segments, asked)?;
         Ok((opened, range, segments))
     }
@@ -188,7 +188,7 @@ impl Store {
     /// All segments of an object, proven against its record.
     pub(crate) async fn segments(
         &self,
-        grant: &ReadGrant,
+        object: &OpenObject,
         opened: &Opened,
     ) -> Result<Vec<Located>, StoreError> {
         let corrupt = |e: seal::RecordError| StoreError::Corrupt(e.to_string());
@@ -211,23 +211,23 @@ impl Store {
                 }])
             }
             Body::Parts { pages, .. } => {
-                let lines = self.manifest_lines(grant.place().version, *pages).await?;
+                let lines = self.manifest_lines(object.place().version, *pages).await?;
                 let table: Vec<Segment> = lines.iter().map(|line| line.segment).collect();
                 Manifest::prove(&opened.record, table).map_err(corrupt)?;
-                self.locate_parts(grant.place().version, &lines).await
+                self.locate_parts(object.place().version, &lines).await
             }
         }
     }
 
-    /// The bytes from `first` up to `end`; the grant is closed in the ledger when they have left.
-    pub(crate) fn body(
+    /// The bytes of an open object from `first` up to `end`, whoever closes its grant.
+    pub(crate) fn pieces(
         &self,
-        grant: ReadGrant,
+        object: &Arc<OpenObject>,
         segments: Vec<Located>,
         first: u64,
         end: u64,
     ) -> BodyOut {
-        let place = *grant.place();
+        let place = *object.place();
         let context = move |segment_no| SegmentContext {
             tenant: place.tenant,
             bucket: place.bucket,
@@ -241,17 +241,26 @@ impl Store {
             },
         ] = segments.as_slice()
         {
-            let opened_bytes = open_inline(grant.object_key(), &context(0), sealed, first, end);
-            let pieces = stream::once(std::future::ready(opened_bytes));
-            return Closing::new(Arc::clone(&self.vault), grant, first, Box::pin(pieces)).boxed();
+            let opened_bytes = open_inline(object.object_key(), &context(0), sealed, first, end);
+            return stream::once(std::future::ready(opened_bytes)).boxed();
         }
         let reader = Arc::new(Reader {
             mirror: Arc::clone(&self.mirror),
-            grant: Arc::new(grant),
+            object: Arc::clone(object),
         });
-        let vault = Arc::clone(&self.vault);
-        let pieces = reader.clone().pieces(segments, first, end, context);
-        Closing::shared(vault, Arc::clone(&reader.grant), first, Box::pin(pieces)).boxed()
+        reader.pieces(segments, first, end, context).boxed()
+    }
+
+    /// The bytes from `first` up to `end`; the grant is closed in the ledger when they have left.
+    pub(crate) fn body(
+        &self,
+        grant: ReadGrant,
+        segments: Vec<Located>,
+        first: u64,
+        end: u64,
+    ) -> BodyOut {
+        let pieces = self.pieces(grant.object(), segments, first, end);
+        Closing::new(Arc::clone(&self.vault), grant, first, pieces).boxed()
     }
 }
 
@@ -305,7 +314,7 @@ struct Run {
 
 struct Reader {
     mirror: Arc<Mirror>,
-    grant: Arc<ReadGrant>,
+    object: Arc<OpenObject>,
 }
 
 impl Reader {
@@ -396,7 +405,7 @@ impl Reader {
         if header.first_chunk::<24>() != Some(&place.segment.salt) {
             return Err(broken("the segment's header is of another upload"));
         }
-        SegmentOpener::new(self.grant.object_key().as_ref(), &context.bytes(), header)
+        SegmentOpener::new(self.object.object_key().as_ref(), &context.bytes(), header)
             .map_err(broken)
     }
 
@@ -476,7 +485,7 @@ fn runs(place: &SegmentPlace, from: u64, to: u64) -> Vec<Run> {
 struct Closing {
     inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>,
     vault: Arc<Vault>,
-    grant: Option<Arc<ReadGrant>>,
+    grant: Option<ReadGrant>,
     first: u64,
     sent: u64,
     broken: Option<String>,
@@ -487,14 +496,6 @@ impl Closing {
     fn new(
         vault: Arc<Vault>,
         grant: ReadGrant,
-        first: u64,
-        inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>,
-    ) -> Self {
-        Self::shared(vault, Arc::new(grant), first, inner)
-    }
-    fn shared(
-        vault: Arc<Vault>,
-        grant: Arc<ReadGrant>,
         first: u64,
         inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>,
     ) -> Self {

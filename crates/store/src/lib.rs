@@ -23,6 +23,7 @@ mod parts;
 mod put;
 mod receive;
 pub mod record;
+mod scan;
 mod uploads;
 
 pub use error::StoreError;
@@ -36,6 +37,7 @@ use names::Index;
 use std::sync::Arc;
 use vault::Vault;
 
+pub use scan::OpenStatement;
 pub use vault::PolicyAct;
 
 /// The verbs on objects.

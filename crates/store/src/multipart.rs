@@ -142,8 +142,8 @@ impl Store {
             .admit_part_copy(caller, source, (bucket, key), upload)
             .await?;
         if let ReadOutcome::Found(source) = &read
-            && source.group_id().is_some()
-            && source.group_id() != grant.write().group_id()
+            && source.object().group_id().is_some()
+            && source.object().group_id() != grant.write().group_id()
         {
             return Err(StoreError::Invalid(
                 "the source is about a subject; begin the upload with the same x-amz-meta-clarence-subject"

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::record::meta::Meta;
 use crate::record::object::ObjectRow;
 use seal::{ClaimedRecord, ObjectKey, ObjectPlace, ObjectRecord};
-use vault::ReadGrant;
+use vault::OpenObject;
 use words::VersionId;
 
 /// What an object's sealed metadata is bound to.
@@ -48,11 +48,11 @@ pub fn etag_of(key: &ObjectKey, row: &ObjectRow) -> Result<String, StoreError> {
 }
 
 /// Proves and opens what a grant is for.
-pub fn open(grant: &ReadGrant) -> Result<Opened, StoreError> {
+pub fn open(object: &OpenObject) -> Result<Opened, StoreError> {
     open_row(
-        ObjectRow::decode(&grant.row().value)?,
-        grant.object_key(),
-        grant.place(),
+        ObjectRow::decode(&object.row().value)?,
+        object.object_key(),
+        object.place(),
     )
 }
 

@@ -3,7 +3,9 @@
 use crate::Vault;
 use crate::entries::Who;
 use crate::error::VaultError;
-use crate::grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
+use crate::grant::{
+    DeleteGrant, ListGrant, OpenObject, PartGrant, ReadGrant, ReadOutcome, WriteGrant,
+};
 use crate::secrets::{Bucket, Secrets, Tenant};
 use authn::Caller;
 use ledger::{Fields, Kind};
@@ -53,7 +55,22 @@ pub(crate) struct Scene {
     policy: Option<Arc<Compiled>>,
 }
 
+impl Scene {
+    /// Whether no document narrows the caller here.
+    pub fn is_whole(&self) -> bool {
+        self.standing.is_whole() && self.policy.is_none()
+    }
+}
+
 impl Vault {
+    /// Whether an act is permitted in a scene, without doing it or writing it down.
+    pub(crate) fn permitted(&self, scene: &Scene, caller: Caller, asked: &Asked<'_>) -> bool {
+        let (standing, policy) = (&scene.standing, scene.policy.as_deref());
+        self.policies
+            .judge(caller, asked, standing, policy, self.host.now())
+            .is_ok()
+    }
+
     /// Loads what decides about a caller in a bucket of its tenant.
     pub(crate) async fn scene(
         &self,
@@ -214,7 +231,7 @@ impl Vault {
         let mut fields = self.object_fields(Kind::Grant, admitted, action, name);
         let Some(row) = row else {
             fields.decision = Some("permit; there is no such object".into());
-            self.note(self.entry_for(&admitted.who.tenant, &fields))
+            self.note(self.entry_for(&admitted.who.owner, &fields))
                 .await?;
             return Ok(None);
         };
@@ -223,13 +240,13 @@ impl Vault {
         fields.version = Some(version);
         let Some(opener) = self.opener(&*self.secrets()?, &claimed).await? else {
             fields.decision = Some("permit; the object was erased".into());
-            self.note(self.entry_for(&admitted.who.tenant, &fields))
+            self.note(self.entry_for(&admitted.who.owner, &fields))
                 .await?;
             return Ok(None);
         };
         fields.bytes = Some(claimed.plain_bytes());
         let receipt = self
-            .record(self.entry_for(&admitted.who.tenant, &fields))
+            .record_read(&admitted.who, fields, (&bucket.name, name), opener.group())
             .await?;
         let object_key = self
             .object_key(bucket, &claimed, opener.group(), &receipt)
@@ -243,10 +260,12 @@ impl Vault {
         Ok(Some(ReadGrant {
             who: admitted.who.clone(),
             receipt,
-            object_key,
-            place,
-            row,
-            group: opener.into_group(),
+            object: Arc::new(OpenObject {
+                object_key,
+                place,
+                row,
+                group: opener.into_group(),
+            }),
         }))
     }
 
@@ -485,7 +504,7 @@ impl Vault {
         let secrets = self.secrets()?;
         let scene = self.scene(&secrets, &caller, bucket).await?;
         let action = Action::DeleteObject;
-        let alike = scene.standing.is_whole() && scene.policy.is_none();
+        let alike = scene.is_whole();
         let (mut asks, mut granted) = (Some(caller), Vec::with_capacity(names.len()));
         let judged = if alike { names.get(..1) } else { Some(names) };
         for name in judged.unwrap_or_default() {
@@ -534,51 +553,10 @@ impl Vault {
         };
         Ok(names.iter().zip(granted).map(grant).collect())
     }
-
-    /// Opens the key of the version that a conditional write is compared with: looking at its ETag is a read,
-    /// so an entry is durable first.
-    pub async fn reveal_for_condition(
-        &self,
-        grant: &WriteGrant,
-        row: &catalog::Row,
-    ) -> Result<ObjectKey, VaultError> {
-        self.reveal(&grant.who, &grant.bucket, &grant.name, row)
-            .await
-    }
-
-    /// The same for a conditional delete.
-    pub async fn reveal_for_delete(
-        &self,
-        grant: &DeleteGrant,
-        row: &catalog::Row,
-    ) -> Result<ObjectKey, VaultError> {
-        self.reveal(&grant.who, &grant.bucket, &grant.name, row)
-            .await
-    }
-
-    async fn reveal(
-        &self,
-        who: &Who,
-        bucket: &Bucket,
-        name: &words::ObjectKey,
-        row: &catalog::Row,
-    ) -> Result<ObjectKey, VaultError> {
-        let claimed = claimed(&row.value, RECORD_IN_OBJECT_ROW)?;
-        let mut fields = self.fields_of(Kind::Grant, who, "CompareETag");
-        fields.resource = Some(format!("{}/{}", bucket.name.as_str(), name.as_str()));
-        fields.bucket = Some(bucket.id);
-        fields.version = Some(claimed.version());
-        fields.bytes = Some(0);
-        let opener = self.opener(&*self.secrets()?, &claimed).await?;
-        let opener = opener.ok_or(VaultError::Erased)?;
-        let receipt = self.record(self.entry_for(&who.tenant, &fields)).await?;
-        self.object_key(bucket, &claimed, opener.group(), &receipt)
-            .await
-    }
 }
 
 /// The row of an object: `O ‖ bucket ‖ name hash`.
-fn object_row_key(bucket: &Bucket, name_hash: &[u8; 32]) -> Vec<u8> {
+pub(crate) fn object_row_key(bucket: &Bucket, name_hash: &[u8; 32]) -> Vec<u8> {
     [b"O".as_slice(), bucket.id.as_bytes(), name_hash].concat()
 }
 

@@ -11,7 +11,7 @@ use ledger::{Entry, Fields, Kind, Receipt};
 use seal::LedgerKey;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use words::{OpId, TenantId};
+use words::{OpId, TenantId, UnixMillis};
 
 /// Entries that nobody waits for (closes, refusals of strangers) and that are not committed yet.
 pub const LATER_MAX: usize = 16_384;
@@ -33,14 +33,31 @@ const CLOUD: [u8; 16] = [0; 16];
 #[derive(Clone)]
 pub struct Who {
     pub tenant: Arc<Tenant>,
+    /// Whose data it is, to whom the entries are sealed: the tenant itself, or the provider of an agreement.
+    pub owner: Arc<Tenant>,
+    /// The agreement under which it is asked.
+    pub under: Option<Arc<Under>>,
     pub access_key: String,
     pub request_digest: [u8; 32],
     pub policy_digest: [u8; 32],
 }
 
+/// What every entry under an agreement says of it.
+pub struct Under {
+    pub agreement: String,
+    pub provider: String,
+    pub consumer: String,
+    pub purpose: String,
+    pub legal_basis: String,
+    /// By order the persons concerned are not told before; 0 for at once.
+    pub visible_from: UnixMillis,
+}
+
 impl Who {
     pub fn of(tenant: Arc<Tenant>, caller: &Caller, policy_digest: [u8; 32]) -> Self {
         Self {
+            owner: Arc::clone(&tenant),
+            under: None,
             tenant,
             access_key: caller.access_key().to_string(),
             request_digest: *caller.request_digest(),
@@ -82,6 +99,13 @@ impl Vault {
         fields.operation = Some(operation.to_owned());
         fields.request_digest = Some(who.request_digest);
         fields.policy_digest = Some(who.policy_digest);
+        if let Some(under) = &who.under {
+            fields.agreement = Some(under.agreement.clone());
+            fields.provider = Some(under.provider.clone());
+            fields.consumer = Some(under.consumer.clone());
+            fields.purpose = Some(under.purpose.clone());
+            fields.legal_basis = Some(under.legal_basis.clone());
+        }
         self.mark_glass(&who.access_key, &mut fields);
         fields
     }

@@ -128,6 +128,32 @@ pub enum VaultError {
     /// A quota is used up.
     #[error("{0}")]
     Quota(String),
+    /// There is no such table, or it is not there for whoever asks.
+    #[error("there is no table {0}; the tables that you see are listed by \\d, or by SHOW TABLES")]
+    NoSuchTable(String),
+    /// There is no such database, or it is not there for whoever asks.
+    #[error("there is no database {0}; use your tenant's name, or agr_ and the id of an agreement")]
+    NoSuchDatabase(String),
+    /// It may not be done: the basis that is missing.
+    #[error("{0}")]
+    Basis(String),
+    /// There is no such agreement.
+    #[error("there is no agreement {0}")]
+    NoSuchAgreement(String),
+    /// Who asks is not believed.
+    #[error(
+        "the user or the password is wrong; the user is an access key's id, the password its secret"
+    )]
+    Unauthenticated,
+    /// Too many wrong attempts.
+    #[error("too many attempts failed; nothing was done, wait a minute")]
+    Locked,
+    /// The session has ended.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    /// The grant has ended, or what it stood on was taken back.
+    #[error("{0}")]
+    Revoked(String),
     /// The policy set could not be loaded.
     #[error("the policy set could not be loaded: {0}")]
     Policy(String),
@@ -141,5 +167,35 @@ impl VaultError {
             Outcome::Refused(refused) => Self::NotRecorded(refused.to_string()),
             Outcome::Unknown(why) => Self::Unknown(why),
         }
+    }
+}
+
+impl From<VaultError> for statement::Refused {
+    fn from(error: VaultError) -> Self {
+        use statement::Why;
+        let why = match &error {
+            VaultError::Unauthenticated => Why::Unauthenticated,
+            VaultError::Locked => Why::Locked,
+            VaultError::SessionEnded => Why::SessionEnded,
+            VaultError::NoSuchTable(_)
+            | VaultError::NoSuchDatabase(_)
+            | VaultError::NoSuchBucket
+            | VaultError::Erased
+            | VaultError::NoSuchAgreement(_) => Why::NotFound,
+            VaultError::Denied
+            | VaultError::Basis(_)
+            | VaultError::Abroad(_)
+            | VaultError::NeedsQuorum(_)
+            | VaultError::Quota(_) => Why::Denied,
+            VaultError::Revoked(_) => Why::Revoked,
+            VaultError::Usage(_) => Why::Invalid,
+            VaultError::Exists(_) | VaultError::Conflict => Why::Conflict,
+            VaultError::Limit(_) => Why::TooLarge,
+            VaultError::Sealed | VaultError::NotRecorded(_) | VaultError::Unknown(_) => {
+                Why::Unavailable
+            }
+            _ => Why::Internal,
+        };
+        Self::new(why, error.to_string())
     }
 }

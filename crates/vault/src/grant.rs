@@ -20,17 +20,15 @@ pub enum ReadOutcome {
     Absent,
 }
 
-/// One object may be read: its row and the one key that opens it.
-pub struct ReadGrant {
-    pub(crate) who: Who,
-    pub(crate) receipt: ledger::Receipt,
+/// One object that is open: its row as it was when a grant was recorded, and the one key that opens it.
+pub struct OpenObject {
     pub(crate) object_key: ObjectKey,
     pub(crate) place: ObjectPlace,
     pub(crate) row: Row,
     pub(crate) group: Option<Arc<Group>>,
 }
 
-impl ReadGrant {
+impl OpenObject {
     /// The object's key.
     #[must_use]
     pub const fn object_key(&self) -> &ObjectKey {
@@ -45,6 +43,21 @@ impl ReadGrant {
     #[must_use]
     pub const fn row(&self) -> &Row {
         &self.row
+    }
+}
+
+/// One object may be read.
+pub struct ReadGrant {
+    pub(crate) who: Who,
+    pub(crate) receipt: ledger::Receipt,
+    pub(crate) object: Arc<OpenObject>,
+}
+
+impl ReadGrant {
+    /// The object.
+    #[must_use]
+    pub const fn object(&self) -> &Arc<OpenObject> {
+        &self.object
     }
     /// The index of the grant's entry in the ledger.
     #[must_use]

@@ -30,7 +30,13 @@ pub fn shown_fields(fields: &Fields) -> Vec<(&'static str, String)> {
         ("actor", &fields.actor),
         ("operation", &fields.operation),
         ("resource", &fields.resource),
+        ("columns", &fields.columns),
+        ("agreement", &fields.agreement),
+        ("provider", &fields.provider),
+        ("consumer", &fields.consumer),
         ("purpose", &fields.purpose),
+        ("legal_basis", &fields.legal_basis),
+        ("case", &fields.case_reference),
         ("decision", &fields.decision),
         ("reason", &fields.reason),
     ];

@@ -10,6 +10,7 @@
 
 mod admin;
 mod admit;
+mod agreements;
 mod attempts;
 mod buckets;
 mod entries;
@@ -24,11 +25,13 @@ mod journal;
 mod meter;
 mod object_keys;
 mod open_rows;
+mod people;
 mod policies;
 mod providers;
 mod query;
 pub mod record;
 mod restart;
+mod reveal;
 mod rewrap;
 mod rotate;
 mod secrets;
@@ -38,6 +41,7 @@ pub mod shred;
 mod site_keys;
 mod stand;
 mod standing;
+pub mod statements;
 mod sts;
 mod table;
 mod twin;
@@ -45,15 +49,19 @@ mod unseal;
 mod upkeep;
 
 pub use admin::{NewAccessKey, TenantInfo};
+pub use agreements::{AgreementFacts, AgreementStep, SignerOf};
 pub use buckets::BucketFacts;
 pub use error::VaultError;
 pub use found::{Founded, found};
-pub use grant::{DeleteGrant, ListGrant, PartGrant, ReadGrant, ReadOutcome, WriteGrant};
+pub use grant::{
+    DeleteGrant, ListGrant, OpenObject, PartGrant, ReadGrant, ReadOutcome, WriteGrant,
+};
 pub use identify::{Identified, Refusal};
 pub use identities::{IdentityInfo, KeyAsked, NewIdentity};
 pub use inventory::{KeyAges, KeyCounts};
 pub use journal::{EntryShown, shown_fields};
 pub use meter::MeterLine;
+pub use people::PersonRecord;
 pub use policies::PolicyAct;
 pub use policy::Action;
 pub use query::{Element, FORM_BYTES_MAX, QueryDone};
@@ -97,6 +105,7 @@ pub struct Vault {
     joint: joint::Joint,
     attempts: attempts::Attempts,
     meter: meter::Meter,
+    desk: statements::Desk,
 }
 
 impl Vault {
@@ -114,7 +123,9 @@ impl Vault {
             host.clone(),
             queue,
         ));
+        let desk = statements::Desk::new(seal::NameKey::from_bytes(host.random()));
         Ok(Arc::new(Self {
+            desk,
             host,
             engine,
             policies,

@@ -84,6 +84,9 @@ pub struct Secrets {
     pub changed: Mutex<BTreeMap<BucketId, Arc<Bucket>>>,
     pub shred: crate::shred::Shred,
     pub rotations: Rotations,
+    pub people: crate::people::People,
+    pub ended: crate::agreements::Ended,
+    pub shown: crate::statements::Shown,
 }
 
 impl Secrets {
@@ -104,6 +107,9 @@ impl Secrets {
             changed: Mutex::new(BTreeMap::new()),
             shred: crate::shred::Shred::default(),
             rotations: Rotations::default(),
+            people: crate::people::People::default(),
+            ended: crate::agreements::Ended::default(),
+            shown: crate::statements::Shown::default(),
         }
     }
 

@@ -207,7 +207,7 @@ impl Vault {
         fields.bytes = Some(left);
         fields.ranges = Some(close.ranges);
         fields.reason = close.broken;
-        self.record_later(self.entry_for(&grant.who.tenant, &fields))
+        self.record_later(self.entry_for(&grant.who.owner, &fields))
             .await;
     }
 

@@ -22,6 +22,8 @@ pub enum Role {
     Guest,
     /// Speaks with clients over sockets it was given: makes and connects none to the network.
     Door,
+    /// Computes for clients over sockets it was given, and makes none but pairs.
+    Engine,
 }
 
 /// No role starts programs, looks into other processes, changes the machine, or uses rings that this filter
@@ -66,7 +68,7 @@ const NEVER: &[libc::c_long] = &[
     libc::SYS_personality,
 ];
 
-/// The door makes no connection of its own and opens no second door.
+/// What speaks with clients makes no connection of its own and opens no second door.
 const NOT_AT_THE_DOOR: &[libc::c_long] = &[
     libc::SYS_connect,
     libc::SYS_bind,
@@ -80,7 +82,7 @@ pub fn filter(role: Role) -> Result<(), WallError> {
     let failed = |e: seccompiler::BackendError| WallError::new(WHAT, e);
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         NEVER.iter().map(|call| (*call, Vec::new())).collect();
-    if role == Role::Door {
+    if matches!(role, Role::Door | Role::Engine) {
         rules.extend(NOT_AT_THE_DOOR.iter().map(|call| (*call, Vec::new())));
     }
     // Sockets between processes of this machine only; a guest calls its host.
@@ -92,9 +94,11 @@ pub fn filter(role: Role) -> Result<(), WallError> {
     )
     .and_then(|condition| SeccompRule::new(vec![condition]))
     .map_err(failed)?;
-    if role != Role::Guest {
-        rules.insert(libc::SYS_socket, vec![not_local]);
-    }
+    match role {
+        Role::Guest => None,
+        Role::Vault | Role::Door => rules.insert(libc::SYS_socket, vec![not_local]),
+        Role::Engine => rules.insert(libc::SYS_socket, Vec::new()),
+    };
     let arch: TargetArch = std::env::consts::ARCH
         .try_into()
         .map_err(|e| WallError::new(WHAT, format!("{e:?}")))?;

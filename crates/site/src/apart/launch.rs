@@ -1,9 +1,12 @@
 //! The launcher: starts the parts, starts the door again when it ends, ends them in order.
 
+use super::engine::Engine;
 use super::module::Module;
-use super::{DOOR, END_DOORS, END_MODULE, FAILED, Log, MODULE, NEW_DOOR, Told, VAULT, failed};
+use super::{
+    DOOR, END_DOORS, END_MODULE, FAILED, Log, MODULE, NEW_DOOR, OPENED, Told, VAULT, failed,
+};
 use crate::config::NodeConfig;
-use crate::node::{RunError, check_plain, listen};
+use crate::node::{RunError, S3_FLAG, check_plain, listen};
 use host::Host;
 use link::Trunk;
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,6 +40,7 @@ struct Failed {
 
 /// What the vault says.
 enum Said {
+    Opened,
     EndDoors,
     Module(OwnedFd),
     EndModule,
@@ -53,11 +57,9 @@ pub async fn run(
     check_plain(&config)?;
     // A certificate that cannot be read is told before anything is started.
     drop(crate::certificates::load(&config)?);
-    let listener = listen(config.s3_listen).await?;
-    config.s3_listen = listener.local_addr().map_err(|error| RunError::Listen {
-        address: config.s3_listen,
-        error,
-    })?;
+    let (listener, address) = listen(config.s3_listen, S3_FLAG).await?;
+    config.s3_listen = address;
+    let engine = Engine::prepare(&mut config, &log).await?;
     let told = |config: &NodeConfig| {
         let told = Told {
             config: config.clone(),
@@ -79,6 +81,7 @@ pub async fn run(
         vault,
         trunk,
         heard,
+        engine,
         ended: Vec::new(),
         host: Host::real(),
     }
@@ -111,6 +114,7 @@ fn hear(trunk: Arc<Trunk>) -> io::Result<mpsc::Receiver<Said>> {
             while let Ok(Some((note, fds))) = trunk.receive() {
                 let said = match note.split_first() {
                     Some((&FAILED, text)) => serde_json::from_slice(text).ok().map(Said::Failed),
+                    _ if note == OPENED => Some(Said::Opened),
                     _ if note == END_DOORS => Some(Said::EndDoors),
                     _ if note == MODULE => fds.into_iter().next().map(Said::Module),
                     _ if note == END_MODULE => Some(Said::EndModule),
@@ -126,7 +130,7 @@ fn hear(trunk: Arc<Trunk>) -> io::Result<mpsc::Receiver<Said>> {
     Ok(heard)
 }
 
-fn end(child: &Child) {
+pub(super) fn end(child: &Child) {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     if let Some(pid) = pid.and_then(Pid::from_raw)
         && let Err(error) = kill_process(pid, Signal::TERM)
@@ -141,6 +145,7 @@ struct Launched {
     vault: Child,
     trunk: Arc<Trunk>,
     heard: mpsc::Receiver<Said>,
+    engine: Engine,
     /// When doors ended by themselves.
     ended: Vec<Duration>,
     host: Host,
@@ -159,9 +164,11 @@ impl Launched {
                     end(&self.vault);
                 }
                 said = self.heard.recv() => match said {
+                    Some(Said::Opened) => self.engine.begin(),
                     Some(Said::EndDoors) => {
                         ending = true;
                         end(&door);
+                        self.engine.end();
                     }
                     Some(Said::Module(input)) => module.start(input),
                     Some(Said::EndModule) => module.end(),
@@ -180,6 +187,7 @@ impl Launched {
                     }
                     return self.ended(status, why, door).await;
                 }
+                () = self.engine.tend(&self.trunk, &self.host), if !ending => {}
                 status = door.wait(), if !ending => {
                     let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
                     tracing::error!(status, "the door ended by itself and is started again; the vault stays open");
@@ -214,14 +222,16 @@ impl Launched {
     }
 
     async fn ended(
-        self,
+        mut self,
         status: io::Result<std::process::ExitStatus>,
         why: Option<Failed>,
         mut door: Child,
     ) -> Result<(), RunError> {
         end(&door);
-        if tokio::time::timeout(LAST_DOOR, door.wait()).await.is_err() {
-            tracing::warn!("the door did not end and is killed");
+        self.engine.end();
+        let all = async { tokio::join!(door.wait(), self.engine.ended()) };
+        if tokio::time::timeout(LAST_DOOR, all).await.is_err() {
+            tracing::warn!("the door or the query engine did not end and is killed");
         }
         if let Some(Failed {
             kind,

@@ -1,12 +1,14 @@
-//! A node as three processes. The **launcher** holds the listener and no secret; it starts the **vault**, which
-//! holds every key and the folders and has no network, and the **door**, which speaks HTTP and TLS with clients and
-//! has no folder and no key. The door asks the vault over lanes (the room `link`); what a process does not need it
-//! takes away from itself first (the room `wall`). A door that ends is started again and the vault stays open; when
-//! the vault or the launcher ends, all end.
+//! A node as processes. The **launcher** holds the listeners and no secret; it starts the **vault**, which
+//! holds every key and the folders and has no network, the **door**, which speaks HTTP and TLS with clients and
+//! has no folder and no key, and, where SQL is served, the **query engine** (the program `clarence-sql`), which has
+//! no folder but that of what it spills. Door and engine ask the vault over lanes (the rooms `link` and `road`); what
+//! a process does not need it takes away from itself first (the room `wall`). A door or an engine that ends is started
+//! again and the vault stays open; when the vault or the launcher ends, all end.
 //!
-//! Reading order: [`launch`], `vault_side`, `door_side`.
+//! Reading order: [`launch`], `engine`, `vault_side`, `door_side`.
 
 mod door_side;
+mod engine;
 pub mod launch;
 mod module;
 mod vault_side;
@@ -27,6 +29,9 @@ const DOOR: &str = "--part=door";
 
 /// Notes between the launcher and its parts.
 const NEW_DOOR: &[u8] = b"door";
+const NEW_ENGINE: &[u8] = b"engine";
+/// The vault has the folder: what else lies in it may be touched.
+const OPENED: &[u8] = b"opened";
 const END_DOORS: &[u8] = b"end doors";
 const MODULE: &[u8] = b"module";
 const END_MODULE: &[u8] = b"end module";

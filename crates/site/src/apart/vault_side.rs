@@ -1,6 +1,6 @@
 //! The vault's process: the node without a door of its own.
 
-use super::{END_DOORS, FAILED, failed, runtime};
+use super::{END_DOORS, FAILED, NEW_ENGINE, OPENED, failed, runtime};
 use crate::config::NodeConfig;
 use crate::node::{self, RunError};
 use host::Host;
@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// How long doors may take to finish what they are doing, a little longer than they give themselves.
+/// How long doors and engines may take to finish what they are doing, a little longer than they give themselves.
 const DOORS_END: Duration = Duration::from_secs(35);
 
 pub fn run(launcher: Trunk, config: NodeConfig) -> Result<(), RunError> {
@@ -95,10 +95,16 @@ fn tell(launcher: &Trunk, error: &RunError) {
     }
 }
 
-/// The doors that the launcher starts, as they come.
+/// What the launcher has started.
+enum Started {
+    Door(Trunk),
+    Engine(Trunk),
+}
+
+/// The doors and query engines that the launcher starts, as they come.
 pub struct Doors {
     launcher: Arc<Trunk>,
-    trunks: mpsc::Receiver<Trunk>,
+    trunks: mpsc::Receiver<Started>,
 }
 
 impl Doors {
@@ -109,9 +115,14 @@ impl Doors {
         std::thread::Builder::new()
             .name("launcher".into())
             .spawn(move || {
-                while let Ok(Some((_, fds))) = from.receive() {
+                while let Ok(Some((note, fds))) = from.receive() {
                     for fd in fds {
-                        if sender.blocking_send(Trunk::of(fd)).is_err() {
+                        let trunk = Trunk::of(fd);
+                        let started = match note == NEW_ENGINE {
+                            true => Started::Engine(trunk),
+                            false => Started::Door(trunk),
+                        };
+                        if sender.blocking_send(started).is_err() {
                             return;
                         }
                     }
@@ -120,18 +131,30 @@ impl Doors {
         Ok(Self { launcher, trunks })
     }
 
-    /// Serves doors until told to end; then they finish what they are doing.
-    pub async fn serve(mut self, behind: Behind, until: impl Future<Output = ()>) {
+    /// Serves doors and engines until told to end; then they finish what they are doing.
+    pub async fn serve(
+        mut self,
+        behind: Behind,
+        road: road::Behind,
+        until: impl Future<Output = ()>,
+    ) {
         let mut until = std::pin::pin!(until);
         let mut serving = JoinSet::new();
+        if let Err(error) = self.launcher.send(OPENED, &[]) {
+            tracing::debug!(%error, "the launcher has ended before the vault");
+        }
         loop {
             tokio::select! {
                 () = &mut until => break,
-                Some(trunk) = self.trunks.recv() => {
-                    let behind = behind.clone();
+                Some(started) = self.trunks.recv() => {
+                    let (behind, road) = (behind.clone(), road.clone());
                     serving.spawn(async move {
-                        if let Err(error) = link::serve(trunk, behind).await {
-                            tracing::error!(%error, "a door could not be served on");
+                        let served = match started {
+                            Started::Door(trunk) => link::serve(trunk, behind).await,
+                            Started::Engine(trunk) => road::serve(trunk, road).await,
+                        };
+                        if let Err(error) = served {
+                            tracing::error!(%error, "a door or a query engine could not be served on");
                         }
                     });
                 }
@@ -143,7 +166,7 @@ impl Doors {
         }
         let ended = async { while serving.join_next().await.is_some() {} };
         if tokio::time::timeout(DOORS_END, ended).await.is_err() {
-            tracing::warn!("a door did not end in time");
+            tracing::warn!("a door or a query engine did not end in time");
         }
     }
 }

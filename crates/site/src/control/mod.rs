@@ -1,12 +1,16 @@
 //! The control socket: how the command line talks to the running node.
 
+mod agreement;
 mod client;
 pub mod erasure;
 mod identity;
+mod person;
 mod protocol;
 mod server;
 
+pub use agreement::{AgreementAsked, SideAsked};
 pub use client::{CallError, call};
 pub use identity::Identity;
+pub use person::PersonAccesses;
 pub use protocol::{Line, Request, RotateWhat};
 pub(crate) use server::{Failure, Progress, serve};

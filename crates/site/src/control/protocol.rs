@@ -82,6 +82,10 @@ pub enum Request {
         /// What of it.
         ask: super::erasure::Ask,
     },
+    /// Agreements between tenants.
+    Agreement(super::agreement::AgreementAsked),
+    /// Who used a person's data at a tenant, as one file with its proof.
+    PersonAccesses(super::person::PersonAccesses),
     /// Takes a request, an approval, a veto or an approver's card, as the text of its file.
     HandIn {
         /// The file's text.

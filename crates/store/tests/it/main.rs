@@ -2,19 +2,24 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests may stop them
 
 mod access;
+mod agreements;
+mod agreements_model;
 mod authorisation;
 mod bodies;
 mod canary;
 mod digests;
 mod faults;
 mod garbage;
+mod groups;
 mod multipart;
+mod people;
 mod races;
 mod recorded;
 mod rig;
 mod rotation;
 mod sessions;
 mod shred;
+mod statements;
 mod table;
 mod unknown;
 mod usage;

@@ -20,7 +20,7 @@ fn about(subject: &str) -> Metadata {
     }
 }
 
-async fn put_about(rig: &Rig, name: &str, subject: &str, content: &[u8]) {
+pub async fn put_about(rig: &Rig, name: &str, subject: &str, content: &[u8]) {
     let asked = PutAsked {
         metadata: about(subject),
         ..sim::client::put_asked(content.len() as u64)
@@ -74,7 +74,7 @@ async fn absent(rig: &Rig, name: &str) -> bool {
     matches!(got, Err(StoreError::NoSuchKey)) && matches!(head, Err(StoreError::NoSuchKey))
 }
 
-async fn erase(rig: &Rig, subject: &str) -> Result<[u8; 16], VaultError> {
+pub async fn erase(rig: &Rig, subject: &str) -> Result<[u8; 16], VaultError> {
     let tenant = TenantName::parse("tax-office").unwrap();
     let subject = Subject::parse(subject).unwrap();
     let begun = rig

@@ -30,6 +30,20 @@ pub enum Sort {
     Meter = b'm',
     /// What a tenant may use.
     Quota = b'q',
+    /// A table as its owner declared it.
+    Table = b't',
+    /// One version of a managed table.
+    TableVersion = b'v',
+    /// What was shown of groups of persons: 16 bytes of a hash of the table and the consumer, zeros, the row's number.
+    Cohorts = b'c',
+    /// An agreement, with its provider.
+    Agreement = b'g',
+    /// Where a consumer finds an agreement.
+    ForeignAgreement = b'f',
+    /// One person's signature under an agreement, with its provider.
+    Signature = b'n',
+    /// Who may sign agreements for a tenant; the 32 bytes are zeros.
+    Signers = b'w',
 }
 
 /// The row's key.

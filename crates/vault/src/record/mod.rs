@@ -2,7 +2,9 @@
 //! wrapped or sealed; the layouts are drawn in `docs/format/vault.md`.
 
 pub mod access_key;
+pub mod agreement;
 pub mod bucket;
+pub mod cohorts;
 pub mod identity;
 pub mod joint;
 pub mod meter;
@@ -10,6 +12,7 @@ pub mod provider;
 pub mod rotation;
 pub mod shred;
 pub mod site_header;
+pub mod table;
 pub mod tenant;
 
 use words::wire::{Reader, WireError};

@@ -3,7 +3,7 @@
 use super::Group;
 use crate::Vault;
 use crate::error::VaultError;
-use crate::grant::{ReadGrant, WriteGrant};
+use crate::grant::{OpenObject, ReadGrant, WriteGrant};
 use crate::record::shred::member::{self, MemberRow};
 use crate::secrets::Secrets;
 use catalog::{Mutation, Precondition};
@@ -63,7 +63,7 @@ impl Vault {
         grant: WriteGrant,
         source: &ReadGrant,
     ) -> Result<WriteGrant, VaultError> {
-        match &source.group {
+        match &source.object.group {
             // A group never reaches beyond its tenant, and neither does a copy.
             Some(group) => self.put_into(grant, Arc::clone(group)),
             None => Ok(grant),
@@ -131,7 +131,7 @@ impl WriteGrant {
     }
 }
 
-impl ReadGrant {
+impl OpenObject {
     /// The group that the object belongs to.
     #[must_use]
     pub fn group_id(&self) -> Option<KeyId> {

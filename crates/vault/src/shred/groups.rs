@@ -16,7 +16,7 @@ const RACES_MAX: usize = 16;
 
 /// The keyed hash of a subject. The label holds a byte that no bucket's name has, because the same key hashes
 /// those.
-pub(super) fn subject_hash(tenant: &Tenant, subject: &Subject) -> [u8; 32] {
+pub(crate) fn subject_hash(tenant: &Tenant, subject: &Subject) -> [u8; 32] {
     let labelled = [b"subject\0".as_slice(), subject.as_str().as_bytes()].concat();
     seal::name_hash(&tenant.name_key, &labelled)
 }

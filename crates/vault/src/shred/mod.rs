@@ -15,6 +15,7 @@ mod receipt;
 
 pub use dealings::{Dealing, Taken};
 pub use erase::{Erasure, ErasureBegun, Member};
+pub(crate) use groups::subject_hash;
 pub use moving::NextRoot;
 
 use crate::error::VaultError;
