@@ -130,6 +130,22 @@ first client how to connect.")]
     /// Joint control on files: charters, approvers, requests, approvals.
     #[command(flatten)]
     Joint(Joint),
+    /// Agreements between authorities: the document, its signatures, its life
+    #[command(subcommand)]
+    Agreement(crate::agreement::args::Agreement),
+    /// Who used a person's data
+    #[command(subcommand)]
+    Person(crate::person::args::Person),
+    /// Ask in SQL, over HTTP
+    #[command(after_help = "\
+Examples:
+  clarence sql -c 'SELECT commune, count(*) FROM people GROUP BY commune'
+  clarence sql --database agr_e20896be36ab4e31 --purpose statistics.official --plot -c 'SELECT commune, count(*) FROM people GROUP BY commune'
+  clarence sql -f report.sql --format parquet --out report.parquet
+  clarence sql                                   a prompt; \\? helps
+
+The access key is AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or the one in DIR/connect.json.")]
+    Sql(crate::sql::args::Sql),
     /// Erasure, replaced shares, and the root.
     #[command(flatten)]
     Erasure(Erasure),
@@ -181,6 +197,15 @@ pub struct Listen {
     /// The address of S3; port 0 takes a free one [config: s3.listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub s3: Option<SocketAddr>,
+    /// The address of SQL for PostgreSQL's clients; port 0 takes a free one [config: sql.listen]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub sql: Option<SocketAddr>,
+    /// The address of SQL over HTTP [config: sql.http_listen]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub sql_http: Option<SocketAddr>,
+    /// The address of SQL over Arrow Flight SQL, where nobody answers yet [config: sql.flight_listen]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub sql_flight: Option<SocketAddr>,
     /// Serve TLS with the local authority's certificates; `up` makes them [config: s3.tls_local_authority]
     #[arg(long, conflicts_with = "tls_cert")]
     pub tls: bool,
@@ -268,7 +293,7 @@ pub enum Key {
         #[arg(long, value_name = "NAME")]
         tenant: String,
         /// How long it is good for: 90s, 30m, 12h, 7d [default: until it is suspended]
-        #[arg(long, value_name = "DURATION", value_parser = seconds)]
+        #[arg(long, value_name = "DURATION", value_parser = crate::config::seconds)]
         expires: Option<u64>,
         /// The person or workload it is for [default: the whole tenant]
         #[arg(long, value_name = "NAME")]
@@ -471,6 +496,9 @@ impl Verb {
             Self::Joint(asked) => asked.kind(),
             Self::Guest(asked) => asked.kind(),
             Self::Embassy(asked) => asked.kind(),
+            Self::Agreement(asked) => asked.kind(),
+            Self::Person(asked) => asked.kind(),
+            Self::Sql(_) => "sql",
             Self::Erasure(asked) => asked.kind(),
             Self::Doctor => "doctor",
             Self::Config(Config::Check) => "config.check",
@@ -505,25 +533,6 @@ impl SiteLetter {
     }
 }
 
-/// `90s`, `30m`, `12h`, `7d` in seconds.
-pub fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no duration; write it like 90s, 30m, 12h or 7d");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let factor = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return Err(wrong()),
-    };
-    let count = text.strip_suffix(unit).unwrap_or_default();
-    let count: u64 = count.parse().map_err(|_| wrong())?;
-    count
-        .checked_mul(factor)
-        .filter(|seconds| *seconds > 0)
-        .ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -555,8 +564,8 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        assert_eq!(seconds("90s"), Ok(90));
-        assert_eq!(seconds("7d"), Ok(604_800));
+        assert_eq!(crate::config::seconds("90s"), Ok(90));
+        assert_eq!(crate::config::seconds("7d"), Ok(604_800));
         for wrong in [
             "",
             "7",
@@ -567,7 +576,7 @@ mod tests {
             "99999999999999999999d",
             "1é",
         ] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
+            assert!(crate::config::seconds(wrong).is_err(), "{wrong}");
         }
     }
 }

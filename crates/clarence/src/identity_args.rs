@@ -47,7 +47,7 @@ pub enum Identity {
         #[arg(long, value_name = "FILE")]
         trust: Option<PathBuf>,
         /// For a role: its longest session, 15m to 12h [default: 1h]
-        #[arg(long, value_name = "DURATION", value_parser = crate::args::seconds)]
+        #[arg(long, value_name = "DURATION", value_parser = crate::config::seconds)]
         longest: Option<u64>,
     },
     /// Set what an identity may do

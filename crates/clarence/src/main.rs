@@ -1,8 +1,9 @@
 //! The command line of Clarence. It reads arguments and configuration, calls one verb and says what came of
 //! it, to a person or to a script. No logic of the cloud lives here.
 //!
-//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`erasure`], [`node`], [`envelope`].
+//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`erasure`], [`sql`], [`node`], [`envelope`].
 
+mod agreement;
 mod args;
 mod config;
 mod custody;
@@ -15,9 +16,11 @@ mod identity_args;
 mod joint;
 mod logging;
 mod node;
+mod person;
 mod process;
 mod proxy;
 mod show;
+mod sql;
 mod talk;
 mod verbs;
 

@@ -16,7 +16,7 @@ use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
 use site::{
     AcceptLossError, EmbassyConfig, EnrolError, EnrolReport, FoundError, FoundReport, HsmStatus,
-    Layout, LossReport, NodeConfig, RunError,
+    Layout, LossReport, NodeConfig, RunError, SqlConfig,
 };
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ pub fn layout(settings: &Settings) -> Layout {
 pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
     let mut config = NodeConfig::new(layout(settings));
     config.s3_listen = settings.listen()?;
+    config.sql = sql(settings);
     config.region = settings.text("s3.region").to_owned();
     config.node = settings.text("node.name").to_owned();
     config.jurisdiction = settings
@@ -83,6 +84,19 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
     config.catalog_cache_bytes = settings.size("cache.catalog");
     config.names_cache_bytes = usize::try_from(settings.size("cache.names")).unwrap_or(usize::MAX);
     Ok(config)
+}
+
+fn sql(settings: &Settings) -> SqlConfig {
+    SqlConfig {
+        listen: settings.address("sql.listen"),
+        http_listen: settings.address("sql.http_listen"),
+        flight_listen: settings.address("sql.flight_listen"),
+        engine: settings.optional("sql.engine").map(PathBuf::from),
+        memory_bytes: Some(settings.size("sql.memory")).filter(|bytes| *bytes > 0),
+        cache_bytes: settings.size("sql.cache"),
+        spill_bytes_max: settings.size("sql.spill_max"),
+        statement_timeout_seconds: settings.seconds("sql.statement_timeout"),
+    }
 }
 
 /// A bucket at a host, from the file that the host handed out.

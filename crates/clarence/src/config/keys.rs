@@ -105,6 +105,54 @@ pub const KEYS: &[Key] = &[
         "let plain HTTP leave this machine, such as behind a proxy that ends TLS",
     ),
     Key::new(
+        "sql.listen",
+        Kind::Address,
+        Unset,
+        "where SQL is served to PostgreSQL's clients, such as 127.0.0.1:5433; it uses the certificates of s3.tls_*",
+    ),
+    Key::new(
+        "sql.http_listen",
+        Kind::Address,
+        Unset,
+        "where SQL is served over HTTP",
+    ),
+    Key::new(
+        "sql.flight_listen",
+        Kind::Address,
+        Unset,
+        "where SQL is to be served over Arrow Flight SQL; nobody answers there yet",
+    ),
+    Key::new(
+        "sql.engine",
+        Kind::Path,
+        Unset,
+        "the query engine's program; clarence-sql beside this one, if not set",
+    ),
+    Key::new(
+        "sql.memory",
+        Kind::Size,
+        Text("0"),
+        "memory for all statements together; 0 takes a quarter of the machine's",
+    ),
+    Key::new(
+        "sql.cache",
+        Kind::Size,
+        Text("512MiB"),
+        "memory for what statements have read before",
+    ),
+    Key::new(
+        "sql.spill_max",
+        Kind::Size,
+        Text("64GiB"),
+        "disk, in DIR/spill, for what statements cannot hold in memory; it is sealed under keys that are never stored",
+    ),
+    Key::new(
+        "sql.statement_timeout",
+        Kind::Time,
+        Text("10m"),
+        "how long a statement may take: 90s, 10m, 2h",
+    ),
+    Key::new(
         "sites.a",
         Kind::Path,
         InData("site-a"),
@@ -219,12 +267,14 @@ pub fn nearest(name: &str) -> Option<&'static str> {
         let whole = strsim::normalized_damerau_levenshtein(name, key.name);
         // The right name without its section, or in another one, is meant just as well.
         let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
-        whole.max(0.95 * strsim::normalized_damerau_levenshtein(&last(name), &last(key.name)))
+        let last = strsim::normalized_damerau_levenshtein(&last(name), &last(key.name));
+        // Where several sections have the name, the one that is most like the whole.
+        (whole.max(0.95 * last), whole)
     };
     KEYS.iter()
         .map(|key| (likeness(key), key.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness >= 0.5)
+        .max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))
+        .filter(|((likeness, _), _)| *likeness >= 0.5)
         .map(|(_, name)| name)
 }
 
@@ -279,7 +329,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), KEYS.len());
-        assert!((15..=30).contains(&names.len()));
+        assert!((15..=40).contains(&names.len()));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use keys::{KEYS, template};
 pub use layers::{ConfigError, Flag};
 pub use places::{Places, absolute};
 pub use settings::Settings;
-pub use value::Value;
+pub use value::{Value, seconds};
 
 /// For the fuzz target alone, compiled under `--cfg fuzzing` and nowhere else.
 #[cfg(fuzzing)]

@@ -70,6 +70,16 @@ impl Settings {
         }
     }
 
+    /// A time in seconds; 0 if unset.
+    pub fn seconds(&self, name: &str) -> u64 {
+        super::value::seconds(self.text(name)).unwrap_or(0)
+    }
+
+    /// An address that may be unset.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.optional(name)?.parse().ok()
+    }
+
     /// Several texts.
     pub fn list(&self, name: &str) -> Vec<String> {
         match self.resolved.get(name) {
@@ -117,6 +127,18 @@ impl Settings {
                     "s3.listen is {listen}, which other machines reach, and there is no TLS certificate; set s3.tls_local_authority, or s3.tls_cert and s3.tls_key, or s3.allow_plain_http_beyond_loopback if something in front of this node ends TLS"
                 ),
             });
+        }
+        for name in ["sql.listen", "sql.http_listen", "sql.flight_listen"] {
+            if let Some(listen) = self.address(name)
+                && !tls
+                && !listen.ip().is_loopback()
+            {
+                return Err(ConfigError::Together {
+                    why: format!(
+                        "{name} is {listen}, which other machines reach, and there is no TLS certificate; set s3.tls_local_authority, or s3.tls_cert and s3.tls_key, which SQL uses as well"
+                    ),
+                });
+            }
         }
         if self.optional("embassy.host").is_some() != self.optional("embassy.bucket").is_some() {
             return refuse("embassy.host and embassy.bucket go together: set both or none");
@@ -200,6 +222,24 @@ mod tests {
         settings(&[("s3.listen", text("[::1]:80"))])
             .check()
             .unwrap();
+    }
+
+    #[test]
+    fn sql_does_not_leave_this_machine_without_tls() {
+        for name in ["sql.listen", "sql.http_listen", "sql.flight_listen"] {
+            let beyond = (name, text("0.0.0.0:5433"));
+            let plain = ("s3.allow_plain_http_beyond_loopback", Value::Flag(true));
+            let error = settings(&[beyond.clone(), plain]).check().unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(name) && error.contains("tls"), "{error}");
+            let local = ("s3.tls_local_authority", Value::Flag(true));
+            settings(&[beyond, local]).check().unwrap();
+            settings(&[(name, text("[::1]:5433"))]).check().unwrap();
+        }
+        let settings = settings(&[]);
+        assert_eq!(settings.address("sql.listen"), None);
+        assert_eq!(settings.seconds("sql.statement_timeout"), 600);
+        assert_eq!(settings.size("sql.memory"), 0);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub enum Kind {
     List,
     /// A number of bytes, with a unit.
     Size,
+    /// A time, such as `90s`.
+    Time,
     /// A log filter.
     Level,
     /// One of these.
@@ -72,7 +74,8 @@ impl Kind {
                     .collect(),
             )),
             Self::Size => read_size(text).map(Value::Size),
-            Self::Name | Self::Path if text.is_empty() => Ok(Value::Unset),
+            Self::Time => seconds(text).map(|_| Value::Text(text.to_owned())),
+            Self::Name | Self::Path | Self::Address if text.is_empty() => Ok(Value::Unset),
             Self::Name | Self::Path => Ok(Value::Text(text.to_owned())),
             Self::Address => match text.parse::<SocketAddr>() {
                 Ok(_) => Ok(Value::Text(text.to_owned())),
@@ -148,6 +151,25 @@ fn size_text(bytes: u64) -> String {
         )
 }
 
+/// `90s`, `30m`, `12h`, `7d` in seconds.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no duration; write it like 90s, 30m, 12h or 7d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count = text.strip_suffix(unit).unwrap_or_default();
+    let count: u64 = count.parse().map_err(|_| wrong())?;
+    count
+        .checked_mul(factor)
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,12 +197,14 @@ mod tests {
             Kind::Address,
             Kind::List,
             Kind::Level,
+            Kind::Time,
             Kind::Choice(&["a"]),
         ] {
             assert!(kind.read_toml(&number).is_err(), "{kind:?}");
         }
         assert!(Kind::Size.read_toml(&toml::Value::Boolean(true)).is_err());
         assert!(Kind::Address.read_text("localhost").is_err());
+        assert!(Kind::Time.read_text("10").is_err());
         assert!(
             Kind::Choice(&["text", "json"])
                 .read_text("xml")

@@ -55,6 +55,21 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
         Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
         Verb::Erasure(asked) => erasure(asked, everywhere, talk),
+        Verb::Agreement(asked) => match crate::agreement::offline(&asked) {
+            Some(outcome) => outcome,
+            None => {
+                let settings = settings(everywhere)?;
+                waiting(crate::agreement::perform(&settings, asked, talk))
+            }
+        },
+        Verb::Person(asked) => match crate::person::offline(&asked) {
+            Some(outcome) => outcome,
+            None => {
+                let settings = settings(everywhere)?;
+                waiting(crate::person::perform(&settings, asked, talk))
+            }
+        },
+        Verb::Sql(asked) => crate::sql::perform(everywhere, asked, talk),
         Verb::Custody(Custody::Share(Share::Replaced(asked))) => {
             erasure(Erasure::Share(asked), everywhere, talk)
         }

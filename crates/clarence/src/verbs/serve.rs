@@ -129,6 +129,9 @@ async fn run(settings: Settings, kind: &'static str, json: bool, talk: Talk) -> 
         talk.warn(&format!(
             "{IN_ONE} is on: what speaks to the network shares its memory with the keys."
         ));
+        if !config.sql.addresses().is_empty() {
+            talk.warn("SQL is not served then: its query engine is a process of its own.");
+        }
     }
     let announcing = tokio::spawn(announce(settings, kind, json, talk));
     let outcome = node::run(config, apart, process::told_to_stop()).await;
@@ -241,6 +244,15 @@ fn flags(listen: &Listen) -> Vec<Flag> {
     let mut flags = Vec::new();
     if let Some(address) = listen.s3 {
         flags.push(flag("s3.listen", "--s3", Value::Text(address.to_string())));
+    }
+    for (address, key, typed) in [
+        (listen.sql, "sql.listen", "--sql"),
+        (listen.sql_http, "sql.http_listen", "--sql-http"),
+        (listen.sql_flight, "sql.flight_listen", "--sql-flight"),
+    ] {
+        if let Some(address) = address {
+            flags.push(flag(key, typed, Value::Text(address.to_string())));
+        }
     }
     if listen.tls {
         flags.push(flag("s3.tls_local_authority", "--tls", Value::Flag(true)));

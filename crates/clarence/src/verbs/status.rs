@@ -27,6 +27,20 @@ fn vault(data: &Value, sealed: bool) -> String {
     )
 }
 
+/// Where SQL is served; empty if it is not.
+fn sql(data: &Value) -> String {
+    let sql = data.get("sql").unwrap_or(&Value::Null);
+    let places = ["postgres", "http", "flight"].map(|door| match show::text(sql, door) {
+        place if place.is_empty() || door != "postgres" => place,
+        place => format!("postgres {place}"),
+    });
+    let places: Vec<String> = places
+        .into_iter()
+        .filter(|place| !place.is_empty())
+        .collect();
+    places.join(", ")
+}
+
 fn text(data: &Value) -> String {
     let is = |name| data.get(name) == Some(&Value::Bool(true));
     let vault = vault(data, is("sealed"));
@@ -42,6 +56,7 @@ fn text(data: &Value) -> String {
         ("cloud", show::text(data, "cloud")),
         ("node", show::text(data, "node")),
         ("endpoint", show::text(data, "endpoint")),
+        ("SQL", sql(data)),
         ("region", show::text(data, "region")),
         ("vault", vault),
         ("UNSAFE", unsafe_note),

@@ -16,6 +16,7 @@ mod erasure;
 mod joint;
 mod ledger;
 mod node;
+mod person;
 mod restart;
 mod run;
 mod s3;
