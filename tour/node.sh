@@ -1,9 +1,12 @@
-# Starting and stopping the one node of ./run. Sourced; uses $home, $CLARENCE_S3 and sets $node.
+# Starting and stopping the one node of ./run. Sourced; uses $home, $CLARENCE_S3, $CLARENCE_SQL, $CLARENCE_SQL_HTTP and sets $node.
 # shellcheck shell=bash
 
 # Founds the cloud if it is new, and serves in the background. Waits until it serves, or is sealed if told so.
 start_node() {
-  clarence up --data "$home" --s3 "$CLARENCE_S3" "$@" < /dev/null >> "$home/node.log" 2>&1 &
+  local sql=()
+  [ "$CLARENCE_SQL" = none ] || sql=(--sql "$CLARENCE_SQL")
+  [ "$CLARENCE_SQL_HTTP" = none ] || sql+=(--sql-http "$CLARENCE_SQL_HTTP")
+  clarence up --data "$home" --s3 "$CLARENCE_S3" "${sql[@]}" "$@" < /dev/null >> "$home/node.log" 2>&1 &
   node=$!
   local wanted=ready tries=0
   [ "${1:-}" != --sealed ] || wanted=alive

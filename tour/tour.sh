@@ -17,6 +17,7 @@ plain_if_no_terminal() { if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then cat; else s
 # Shows a command and runs it, with its output indented and kept in $said.
 do_it() {
   printf '   $ %s\n' "$1"
+  [ "${2:-}" != shown-only ] || return 0
   local code=0
   # As in a person's shell: a search that finds nothing does not make the count behind it fail.
   said=$(set +o pipefail; eval "$1" 2>&1) || code=$?
@@ -193,6 +194,96 @@ verified() {
 
 not() { ! "$@"; }
 
+# Access key and secret of a tenant, which is made if it is new: "KEY SECRET".
+credential_of() {
+  clarence tenant add "$1" --data "$place" > /dev/null 2>&1 || true
+  clarence key add --tenant "$1" --json --data "$place" 2> /dev/null | sed -n 's/.*"access_key":"\([^"]*\)".*"secret_key":"\([^"]*\)".*/\1 \2/p'
+}
+
+# as KEY SECRET command…: an S3 command of another tenant.
+as() { AWS_ACCESS_KEY_ID=$1 AWS_SECRET_ACCESS_KEY=$2 "${@:3}"; }
+
+# sql KEY SECRET DATABASE TEXT: shows a statement, asks it with psql, and keeps what came in $said.
+sql() {
+  do_it "PGPASSWORD=… psql -h ${CLARENCE_SQL%:*} -p ${CLARENCE_SQL##*:} -U ${1:0:6}… $3 -c \"$4\"" shown-only
+  local code=0
+  said=$(PGPASSWORD=$2 psql -X -q -h "${CLARENCE_SQL%:*}" -p "${CLARENCE_SQL##*:}" -U "$1" "$3" -c "$4" 2>&1) || code=$?
+  printf '%s\n' "$said" | shorten
+  return "$code"
+}
+
+shared() {
+  step "Two authorities, two registers, one agreement: asked in SQL, exactly what was agreed"
+  if [ "$CLARENCE_SQL" = none ] || ! command -v psql > /dev/null; then
+    printf '   psql is not here, so this step is left out; sudo apt-get install postgresql-client, and run it again\n'
+    return
+  fi
+  local register safety key tenant role side id until file
+  register=$(credential_of aircraft-register)
+  safety=$(credential_of flight-safety)
+  # shellcheck disable=SC2086
+  as $register aws s3 ls s3://aircraft > /dev/null 2>&1 || as $register aws s3 mb s3://aircraft > /dev/null
+  # shellcheck disable=SC2086
+  as $safety aws s3 ls s3://flights > /dev/null 2>&1 || as $safety aws s3 mb s3://flights > /dev/null
+  gunzip -c data/aviation/flights.csv.gz > "$work/flights.csv"
+  # shellcheck disable=SC2086
+  as $register aws s3 cp --only-show-errors data/aviation/planes.csv s3://aircraft/planes/planes.csv
+  # shellcheck disable=SC2086
+  as $safety aws s3 cp --only-show-errors "$work/flights.csv" s3://flights/flights/flights.csv
+  # shellcheck disable=SC2086
+  sql $register clarence "CREATE EXTERNAL TABLE IF NOT EXISTS planes STORED AS CSV LOCATION 's3://aircraft/planes/' OPTIONS ('sensitive' 'seats')" || wrong "the register could not be declared"
+  # shellcheck disable=SC2086
+  sql $safety clarence "CREATE EXTERNAL TABLE IF NOT EXISTS flights STORED AS CSV LOCATION 's3://flights/flights/'" || wrong "the flights could not be declared"
+  until=$(date -u -d '+30 days' +%F)
+  cat > "$work/safety.toml" << TOML
+format = 1
+provider = "aircraft-register"
+consumer = "flight-safety"
+table = "planes"
+purpose = "transport.aviation-safety"
+legal_basis = ["eli/reg/2018/1139/oj#art_62"]
+ops = ["link", "query"]
+retention_days = $((RANDOM % 3000 + 30))
+[valid]
+from = "2026-01-01"
+until = "$until"
+[columns]
+tailnum = { show = "clear", conditions = true }
+manufacturer = { show = "clear", conditions = true }
+[sign.provider]
+dpo = 1
+[sign.consumer]
+head = 1
+TOML
+  do_it "clarence agreement check $work/safety.toml --out $work/safety.agreement"
+  id=$(clarence agreement check "$work/safety.toml" --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p')
+  do_it "clarence agreement page $work/safety.agreement --lang lb"
+  for file in anna:aircraft-register:dpo:provider luc:flight-safety:head:consumer; do
+    IFS=: read -r key tenant role side <<< "$file"
+    do_it "clarence approver new --name $key --party $tenant --out $work"
+    do_it "clarence agreement signers --tenant $tenant --signer $role=$work/$key.pub --data $place"
+    do_it "clarence agreement sign $work/safety.agreement --key $work/$key.key --side $side --role $role --out $work/$key.signature"
+  done
+  do_it "clarence agreement propose $work/safety.agreement --data $place"
+  # shellcheck disable=SC2086
+  if sql $safety "agr_$id" "SELECT count(*) FROM planes"; then wrong "it was answered before it was signed"; fi
+  right "without a signed agreement nothing is shown, and the refusal is on the ledger"
+  do_it "clarence agreement hand-in $id $work/anna.signature --data $place"
+  do_it "clarence agreement hand-in $id $work/luc.signature --data $place"
+  do_it "clarence agreement activate $id --data $place"
+  # shellcheck disable=SC2086
+  sql $safety clarence "SELECT p.manufacturer, count(*) AS flights FROM flights f JOIN agr_$id.public.planes p ON f.tailnum = p.tailnum GROUP BY p.manufacturer ORDER BY flights DESC LIMIT 3" || wrong "the agreed question was refused"
+  [[ $said == *BOEING*82912* ]] && right "flights of one authority, makers of the other's register: one question, the data stayed where it was" || wrong "not the number that is known for Boeing: $said"
+  # shellcheck disable=SC2086
+  if sql $safety "agr_$id" "SELECT seats FROM planes"; then wrong "a column was shown that was not agreed"; fi
+  right "a column that was not agreed is not there"
+  do_it "clarence agreement revoke $id --by provider --data $place"
+  # shellcheck disable=SC2086
+  if sql $safety "agr_$id" "SELECT count(*) FROM planes"; then wrong "it was answered after it was revoked"; fi
+  right "revoked by one side alone: nothing more is shown"
+  do_it "clarence ledger tail -n 6 --data $place"
+}
+
 take_the_tour() {
   local begun=$SECONDS
   place=$home
@@ -202,6 +293,7 @@ take_the_tour() {
   store
   ciphertext
   recorded
+  shared
   flipped
   site_lost
   sealed_restart

@@ -57,7 +57,13 @@ fn written_row(input: &mut Input<'_>) {
     let elsewhere = row::decode(other, &Bytes::from(stored.clone()));
     assert!(key == other || elsewhere.is_none());
     let bad = damaged(&stored, input);
-    assert!(bad == stored || row::decode(key, &Bytes::from(bad)).is_none());
+    // The check has no key. Bytes of the input that come to stand in the head's place may hold a version and
+    // its right check, and are then a row of their own; under the check that was written, nothing else is.
+    let same_check = bad.get(8..16) == stored.get(8..16);
+    if let Some(found) = row::decode(key, &Bytes::from(bad.clone())) {
+        assert!(bad == stored || !same_check, "damage was read");
+        assert_eq!(row::encode(key, found.version, &found.value).0, bad);
+    }
 }
 
 /// A journal row and the one behind it: the chain holds, and does not after any damage.
@@ -88,7 +94,9 @@ fn chained(input: &mut Input<'_>) {
     if bad != stored
         && let Ok(other) = JournalRow::decode(&bad)
     {
-        assert!(!other.follows(&before), "a damaged row follows");
+        // The chain has no key either: another chain may be the right one of another row.
+        let same_chain = other.chain == row.chain;
+        assert!(!(same_chain && other.follows(&before)), "a damaged row follows");
     }
 }
 

@@ -6,10 +6,14 @@ use fuzz::{MESSAGE_BYTES_MAX, bounded_by};
 use libfuzzer_sys::fuzz_target;
 
 // The files themselves, for they need nothing of their room, whose other parts would bring a whole node along.
+#[path = "../../crates/site/src/control/agreement.rs"]
+mod agreement;
 #[path = "../../crates/site/src/control/erasure.rs"]
 mod erasure;
 #[path = "../../crates/site/src/control/identity.rs"]
 mod identity;
+#[path = "../../crates/site/src/control/person.rs"]
+mod person;
 #[path = "../../crates/site/src/control/protocol.rs"]
 mod protocol;
 

@@ -5,7 +5,9 @@
 use fuzz::{Input, canonical, damaged};
 use libfuzzer_sys::fuzz_target;
 use vault::record::access_key::AccessKeyRow;
+use vault::record::agreement::AgreementRow;
 use vault::record::bucket::{self, BucketRow};
+use vault::record::cohorts::CohortsRow;
 use vault::record::rotation::{self, RotationRow};
 use vault::record::site_header::{SiteHeader, UnderRoot};
 use vault::record::tenant::{self, TenantRow};
@@ -13,7 +15,7 @@ use words::{CloudId, SiteId, UnixMillis};
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    match input.u8() % 8 {
+    match input.u8() % 10 {
         0 => {
             canonical(input.rest(), TenantRow::decode, TenantRow::encode);
         }
@@ -33,6 +35,18 @@ fuzz_target!(|data: &[u8]| {
             canonical(&bytes, SiteHeader::decode, SiteHeader::encode);
         }
         5 => made_here(&mut input),
+        8 => {
+            canonical(input.rest(), CohortsRow::decode, CohortsRow::encode);
+        }
+        9 => {
+            // An agreement's row of the first version is read, and written as one of the second.
+            let rest = input.rest();
+            if let Ok(row) = AgreementRow::decode(rest) {
+                let again = row.encode();
+                assert!(rest.first() == Some(&1) || again == rest, "one spelling");
+                assert_eq!(AgreementRow::decode(&again), Ok(row));
+            }
+        }
         7 => {
             canonical(input.rest(), RotationRow::decode, RotationRow::encode);
             canonical(input.rest(), rotation::target_in, |of| rotation::key(*of));

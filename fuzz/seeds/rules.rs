@@ -130,6 +130,11 @@ fn bodies(seeds: &Seeds) -> io::Result<()> {
 
 fn charters(seeds: &Seeds) -> io::Result<()> {
     let charter = charter::Charter::default().to_toml();
+    let template = agreement::Agreement::template();
+    seeds.put("agreement_document", "text", &[template.as_bytes()])?;
+    if let Ok(read) = agreement::Agreement::from_toml(template) {
+        seeds.put("agreement_document", "form", &[&read.encode()])?;
+    }
     seeds.put("charter_toml", "usual", &[charter.as_bytes()])?;
     seeds.put(
         "charter_toml",
