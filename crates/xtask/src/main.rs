@@ -14,15 +14,7 @@ use std::process::ExitCode;
 struct Finding(String);
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .map(Path::to_path_buf);
-    let Some(root) = root else {
-        eprintln!("xtask: cannot find the root of the project");
-        return ExitCode::FAILURE;
-    };
-    let findings = check(&root);
+    let findings = check(&root());
     for Finding(text) in &findings {
         println!("house rule: {text}");
     }
@@ -34,8 +26,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// The checkout that is looked at: what cargo says now, not what it said when this was built. Several checkouts may share
+/// one target folder, and this program with it.
+fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package.join("../..")
+}
+
 fn check(root: &Path) -> Vec<Finding> {
     let files = rust_files(&root.join("crates"));
+    if files.is_empty() {
+        let text = format!(
+            "{}/crates has no Rust file: run this by cargo",
+            root.display()
+        );
+        return vec![Finding(text)];
+    }
     let mut findings = imports::check(root);
     findings.extend(words::check(root, &files));
     findings.extend(lengths::check(root, &files));
@@ -78,11 +85,13 @@ mod tests {
 
     #[test]
     fn the_house_rules_hold() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(2)
-            .unwrap();
-        let findings: Vec<String> = check(root).into_iter().map(|f| f.0).collect();
+        let findings: Vec<String> = check(&root()).into_iter().map(|f| f.0).collect();
         assert!(findings.is_empty(), "{findings:#?}");
+    }
+
+    #[test]
+    fn a_folder_without_files_is_a_finding() {
+        let findings = check(Path::new("/nowhere"));
+        assert_eq!(findings.len(), 1, "nothing looked at is not nothing found");
     }
 }
