@@ -38,19 +38,41 @@ impl Agreement {
         domain_key: impl Fn(&str) -> MaskKey,
         statement_key: MaskKey,
     ) -> Result<Terms, AgreementError> {
-        let declared: Vec<(&str, Kind, bool)> = def
-            .columns
-            .iter()
-            .map(|column| (column.name.as_str(), column.kind, column.sensitive))
-            .chain(
-                def.partitions
-                    .iter()
-                    .map(|part| (part.name.as_str(), part.kind, false)),
-            )
-            .collect();
+        let declared = declared(def);
+        self.fits_columns(def, &declared)?;
+        let columns = declared.iter().map(|(name, _)| {
+            let agreed = self.columns.iter().find(|column| column.name == *name);
+            let transform = match agreed.map(|column| &column.show) {
+                None => Transform::Drop,
+                Some(Show::Clear) => Transform::Clear,
+                Some(Show::Pseudonym { domain }) => Transform::Pseudonym(domain_key(domain)),
+                Some(Show::Hash) => Transform::Hash(statement_key.clone()),
+                Some(Show::Generalise(how)) => Transform::Generalise(*how),
+            };
+            ColumnTerms {
+                name: (*name).to_owned(),
+                transform,
+                conditions: agreed.is_some_and(|column| column.conditions),
+            }
+        });
+        Ok(Terms {
+            digest: self.terms_digest(def),
+            columns: columns.collect(),
+            rows: self.rows.clone(),
+            aggregate: self.aggregate.clone(),
+            cohorts: None,
+        })
+    }
+
+    /// Whether the table has every column that the columns, the rows and the rules name, of a type that goes with them.
+    fn fits_columns(
+        &self,
+        def: &TableDef,
+        declared: &[(&str, Kind)],
+    ) -> Result<(), AgreementError> {
         let kind = |name: &str| {
-            let found = declared.iter().find(|(own, _, _)| *own == name);
-            found.map(|(_, kind, _)| *kind)
+            let found = declared.iter().find(|(own, _)| *own == name);
+            found.map(|(_, kind)| *kind)
         };
         for column in &self.columns {
             let place = format!("columns.{}", column.name);
@@ -80,28 +102,7 @@ impl Agreement {
                 format!("the table {} has no column {}", def.name, rules.entity),
             ));
         }
-        let columns = declared.iter().map(|(name, _, _)| {
-            let agreed = self.columns.iter().find(|column| column.name == *name);
-            let transform = match agreed.map(|column| &column.show) {
-                None => Transform::Drop,
-                Some(Show::Clear) => Transform::Clear,
-                Some(Show::Pseudonym { domain }) => Transform::Pseudonym(domain_key(domain)),
-                Some(Show::Hash) => Transform::Hash(statement_key.clone()),
-                Some(Show::Generalise(how)) => Transform::Generalise(*how),
-            };
-            ColumnTerms {
-                name: (*name).to_owned(),
-                transform,
-                conditions: agreed.is_some_and(|column| column.conditions),
-            }
-        });
-        Ok(Terms {
-            digest: self.terms_digest(def),
-            columns: columns.collect(),
-            rows: self.rows.clone(),
-            aggregate: self.aggregate.clone(),
-            cohorts: None,
-        })
+        Ok(())
     }
 
     fn terms_digest(&self, def: &TableDef) -> [u8; 32] {
@@ -113,6 +114,15 @@ impl Agreement {
         out.copy_from_slice(context.finish().as_ref());
         out
     }
+}
+
+/// A table's columns and the parts of its folders' names, each with its type.
+fn declared(def: &TableDef) -> Vec<(&str, Kind)> {
+    let columns = def.columns.iter();
+    let columns = columns.map(|column| (column.name.as_str(), column.kind));
+    let parts = def.partitions.iter();
+    let parts = parts.map(|part| (part.name.as_str(), part.kind));
+    columns.chain(parts).collect()
 }
 
 const fn fits(show: &Show, kind: Kind) -> bool {

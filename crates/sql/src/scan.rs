@@ -174,29 +174,7 @@ impl Grants {
         let at = self.find(slot)?;
         let table = &self.granted.tables[at];
         let columns = Columns::of(table);
-        let mut shown = shown(table, &columns)?;
-        if let Some(person) = &slot.person {
-            let index = columns.index(person)?;
-            shown.push(Shown {
-                name: PERSON,
-                read: person,
-                kind: columns.kinds[index].1,
-                nullable: true,
-                transform: &Transform::Clear,
-                index: Some(index),
-            });
-        }
-        let visible: Vec<usize> = shown.iter().filter_map(|column| column.index).collect();
-        if slot.row {
-            shown.push(Shown {
-                name: ROW,
-                read: ROW,
-                kind: Kind::Int64,
-                nullable: true,
-                transform: &Transform::Clear,
-                index: None,
-            });
-        }
+        let (shown, visible) = shown_in(table, &columns, slot)?;
         let wanted = wanted(&shown, slot, projection)?;
         let below = conditions(table, &columns, filters)?;
 
@@ -241,6 +219,38 @@ impl Grants {
         }
         Ok(Arc::new(BarrierExec::new(plan, table.terms.digest)))
     }
+}
+
+/// What a slot shows of a table, the two columns of a guarded one with it, and which of the table's columns these are.
+fn shown_in<'a>(
+    table: &'a GrantedTable,
+    columns: &Columns,
+    slot: &'a Slot,
+) -> Result<(Vec<Shown<'a>>, Vec<usize>), SqlError> {
+    let mut shown = shown(table, columns)?;
+    if let Some(person) = &slot.person {
+        let index = columns.index(person)?;
+        shown.push(Shown {
+            name: PERSON,
+            read: person,
+            kind: columns.kinds[index].1,
+            nullable: true,
+            transform: &Transform::Clear,
+            index: Some(index),
+        });
+    }
+    let visible = shown.iter().filter_map(|column| column.index).collect();
+    if slot.row {
+        shown.push(Shown {
+            name: ROW,
+            read: ROW,
+            kind: Kind::Int64,
+            nullable: true,
+            transform: &Transform::Clear,
+            index: None,
+        });
+    }
+    Ok((shown, visible))
 }
 
 /// What is read: what is shown, what conditions look at, and whose rows they are.

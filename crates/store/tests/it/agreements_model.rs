@@ -4,6 +4,7 @@ use crate::agreements::{SIGNS, Two, asking, of};
 use crate::statements::{asked, sign_in};
 use agreement::{Agreement, Side, State, Word};
 use ledger::Kind;
+use sim::Client;
 use statement::{Session, Use};
 use vault::AgreementStep;
 
@@ -34,114 +35,144 @@ impl Model {
     }
 }
 
-/// No agreement, no byte: requests of random identities with random purposes, columns and tables, while agreements come and go.
-/// `CLARENCE_LONG` makes it 100,000 of them.
-#[tokio::test(start_paused = true)]
-async fn nothing_is_granted_without_an_agreement_in_force() {
-    let rounds = match std::env::var_os("CLARENCE_LONG") {
-        Some(_) => 100_000,
-        None => 3000,
-    };
-    let two = Two::open().await;
-    let stranger = two.rig.node.client("customs").await.unwrap();
-    let clients = [two.rig.client.clone(), two.fund.clone(), stranger];
-    let mut seed = 0x5eed_0004_u64;
-    let mut next = move |below: usize| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        usize::try_from(seed % 1_000_003).unwrap() % below
-    };
-    let mut models: Vec<Model> = Vec::new();
-    let mut sessions: Vec<(usize, usize, Session)> = Vec::new();
-    let (mut granted, mut refused, mut made) = (0, 0, 0_u32);
-    for round in 0..rounds {
-        let now = two.rig.node.host.now();
-        if models.len() < 3 || next(40) == 0 {
-            // A new one in the place of an old one, as far as chance will have it.
-            let mut agreement = two.agreement.clone();
-            made += 1;
-            agreement.retention_days = 1 + made;
-            let begins = [0, 0, 0, 600_000][next(4)];
-            agreement.not_before = now.plus(begins as u64);
-            agreement.not_after = now.plus(begins as u64 + 600_000 + 600_000 * next(9) as u64);
-            let vault = &two.rig.node.vault;
-            vault.agreement_propose(&agreement.encode()).await.unwrap();
-            let mut state = State::Proposed;
-            for sign in SIGNS.into_iter().take([3, 3, 3, 3, 2, 0][next(6)]) {
-                state = two.sign(&agreement, Word::Agree, sign).await.unwrap();
-            }
-            if next(6) > 0
-                && let Ok(active) = two.step(&agreement, AgreementStep::Activate).await
-            {
-                assert_eq!(state, State::ConsumerSigned);
-                state = active;
-            }
-            let model = Model {
-                agreement,
-                state,
-                turn: 0,
-            };
-            let at = match models.len() < 3 {
-                true => models.len(),
-                false => next(3),
-            };
-            sessions.retain(|(_, of, _)| *of != at);
-            match models.get_mut(at) {
-                Some(old) => *old = model,
-                None => models.push(model),
-            }
-            continue;
+/// Numbers below a bound, the same ones in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % 1_000_003).unwrap() % below
+    }
+}
+
+/// The node, three agreements as they come and go, who is signed in to which, and what was answered.
+struct Run {
+    two: Two,
+    clients: [Client; 3],
+    chance: Chance,
+    models: Vec<Model>,
+    sessions: Vec<(usize, usize, Session)>,
+    made: u32,
+    granted: usize,
+    refused: usize,
+}
+
+impl Run {
+    async fn open() -> Self {
+        let two = Two::open().await;
+        let stranger = two.rig.node.client("customs").await.unwrap();
+        let clients = [two.rig.client.clone(), two.fund.clone(), stranger];
+        Self {
+            two,
+            clients,
+            chance: Chance(0x5eed_0004),
+            models: Vec::new(),
+            sessions: Vec::new(),
+            made: 0,
+            granted: 0,
+            refused: 0,
         }
-        let at = next(3);
-        match next(30) {
+    }
+
+    /// A new agreement in the place of an old one, as far as chance will have it.
+    async fn renew(&mut self) {
+        let (two, chance) = (&self.two, &mut self.chance);
+        let now = two.rig.node.host.now();
+        let mut agreement = two.agreement.clone();
+        self.made += 1;
+        agreement.retention_days = 1 + self.made;
+        let begins = [0, 0, 0, 600_000][chance.next(4)];
+        agreement.not_before = now.plus(begins as u64);
+        let lasts = 600_000 + 600_000 * chance.next(9) as u64;
+        agreement.not_after = now.plus(begins as u64 + lasts);
+        let vault = &two.rig.node.vault;
+        vault.agreement_propose(&agreement.encode()).await.unwrap();
+        let mut state = State::Proposed;
+        for sign in SIGNS.into_iter().take([3, 3, 3, 3, 2, 0][chance.next(6)]) {
+            state = two.sign(&agreement, Word::Agree, sign).await.unwrap();
+        }
+        if chance.next(6) > 0
+            && let Ok(active) = two.step(&agreement, AgreementStep::Activate).await
+        {
+            assert_eq!(state, State::ConsumerSigned);
+            state = active;
+        }
+        let model = Model {
+            agreement,
+            state,
+            turn: 0,
+        };
+        let at = match self.models.len() < 3 {
+            true => self.models.len(),
+            false => chance.next(3),
+        };
+        self.sessions.retain(|(_, of, _)| *of != at);
+        match self.models.get_mut(at) {
+            Some(old) => *old = model,
+            None => self.models.push(model),
+        }
+    }
+
+    /// Now and then something becomes of an agreement.
+    async fn turn(&mut self, at: usize) {
+        let (two, model) = (&self.two, &mut self.models[at]);
+        match self.chance.next(30) {
             0 => {
                 let step = AgreementStep::Suspend(Side::Consumer);
-                let done = two.step(&models[at].agreement, step).await;
-                assert_eq!(done.is_ok(), models[at].state == State::Active);
+                let done = two.step(&model.agreement, step).await;
+                assert_eq!(done.is_ok(), model.state == State::Active);
                 if let Ok(state) = done {
-                    models[at].state = state;
-                    models[at].turn += 1;
+                    model.state = state;
+                    model.turn += 1;
                 }
             }
             1 => {
                 for sign in SIGNS {
-                    let word = Word::Resume(models[at].turn);
-                    if let Ok(state) = two.sign(&models[at].agreement, word, sign).await {
-                        models[at].state = state;
+                    let word = Word::Resume(model.turn);
+                    if let Ok(state) = two.sign(&model.agreement, word, sign).await {
+                        model.state = state;
                     }
                 }
             }
-            2 if next(3) == 0 => {
+            2 if self.chance.next(3) == 0 => {
                 let step = AgreementStep::Revoke(Side::Provider);
-                if let Ok(state) = two.step(&models[at].agreement, step).await {
-                    models[at].state = state;
+                if let Ok(state) = two.step(&model.agreement, step).await {
+                    model.state = state;
                 }
             }
-            3 => two.rig.skip(1000 * next(300) as u64),
+            3 => two.rig.skip(1000 * self.chance.next(300) as u64),
             _ => {}
         }
         // Time alone ends them: what is over has no state of its own.
-        let who = [0, 1, 1, 1, 1, 2][next(6)];
-        let model = &models[at];
-        let known = sessions.iter().find(|(of, to, _)| (*of, *to) == (who, at));
-        let session = match known {
-            Some((.., session)) => session.clone(),
-            None => {
-                let database = format!("agr_{}", model.agreement.id());
-                let signed = sign_in(&two.rig, &clients[who], &database).await;
-                assert_eq!(
-                    signed.is_ok(),
-                    who == 1,
-                    "only its consumer has the database"
-                );
-                let Ok(session) = signed else {
-                    refused += 1;
-                    continue;
-                };
-                sessions.push((who, at, session.clone()));
-                session
-            }
+    }
+
+    /// Somebody's session with an agreement's database: only its consumer has it.
+    async fn session(&mut self, who: usize, at: usize) -> Option<Session> {
+        let known = self.sessions.iter();
+        let mut known = known.filter(|(of, to, _)| (*of, *to) == (who, at));
+        if let Some((.., session)) = known.next() {
+            return Some(session.clone());
+        }
+        let database = format!("agr_{}", self.models[at].agreement.id());
+        let signed = sign_in(&self.two.rig, &self.clients[who], &database).await;
+        assert_eq!(
+            signed.is_ok(),
+            who == 1,
+            "only its consumer has the database"
+        );
+        let session = signed.ok()?;
+        self.sessions.push((who, at, session.clone()));
+        Some(session)
+    }
+
+    /// Asks something of an agreement: the answer is the model's, and the ledger has it.
+    async fn ask(&mut self, round: usize, at: usize) {
+        let who = [0, 1, 1, 1, 1, 2][self.chance.next(6)];
+        let Some(session) = self.session(who, at).await else {
+            self.refused += 1;
+            return;
         };
         let purpose = [
             None,
@@ -150,15 +181,16 @@ async fn nothing_is_granted_without_an_agreement_in_force() {
             Some("tax"),
             Some("unknown"),
             Some(""),
-        ][next(6)];
+        ][self.chance.next(6)];
         let columns: &[&str] = [
             &["nin"][..],
             &["nin", "income"],
             &["income"],
             &["absent"],
             &[],
-        ][[0, 0, 0, 1, 2, 3, 4][next(7)]];
-        let table = ["tax", "tax", "tax", "other"][next(4)];
+        ][[0, 0, 0, 1, 2, 3, 4][self.chance.next(7)]];
+        let table = ["tax", "tax", "tax", "other"][self.chance.next(4)];
+        let (two, model) = (&self.two, &self.models[at]);
         let mut wanted = asking(&model.agreement);
         wanted.tables[0].source = asked(of(&model.agreement, table), Use::Read).tables[0]
             .source
@@ -191,12 +223,33 @@ async fn nothing_is_granted_without_an_agreement_in_force() {
         };
         assert!(kinds.contains(&expected), "{round}: {kinds:?}");
         assert_eq!(kinds.contains(&Kind::Grant), lets, "{round}: {kinds:?}");
-        granted += usize::from(lets);
-        refused += usize::from(!lets);
+        self.granted += usize::from(lets);
+        self.refused += usize::from(!lets);
+    }
+}
+
+/// No agreement, no byte: requests of random identities with random purposes, columns and tables, while agreements come and go.
+/// `CLARENCE_LONG` makes it 100,000 of them.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_granted_without_an_agreement_in_force() {
+    let rounds = match std::env::var_os("CLARENCE_LONG") {
+        Some(_) => 100_000,
+        None => 3000,
+    };
+    let mut run = Run::open().await;
+    for round in 0..rounds {
+        if run.models.len() < 3 || run.chance.next(40) == 0 {
+            run.renew().await;
+            continue;
+        }
+        let at = run.chance.next(3);
+        run.turn(at).await;
+        run.ask(round, at).await;
         if round % 500 == 499 {
-            sessions.clear(); // They last twelve hours, and the clock is moved.
+            run.sessions.clear(); // They last twelve hours, and the clock is moved.
         }
     }
+    let (granted, refused) = (run.granted, run.refused);
     assert!(
         granted > rounds / 60 && refused > rounds / 2,
         "{granted} {refused}"

@@ -86,20 +86,7 @@ impl Vault {
     pub async fn agreement_propose(&self, document: &[u8]) -> Result<AgreementFacts, VaultError> {
         let agreement = readable(document)?;
         let secrets = self.secrets()?;
-        let named = |name: &str| {
-            TenantName::parse(name).map_err(|error| VaultError::Usage(error.to_string()))
-        };
-        let provider = self
-            .tenant_named(&secrets, &named(&agreement.provider)?)
-            .await?;
-        let consumer = self
-            .tenant_named(&secrets, &named(&agreement.consumer)?)
-            .await?;
-        if provider.id == consumer.id {
-            return Err(VaultError::Usage(
-                "an agreement is between two tenants".into(),
-            ));
-        }
+        let (provider, consumer) = self.sides_of(&secrets, &agreement).await?;
         let found = self.table(&provider, &agreement.table).await?;
         let (_, table) =
             found.ok_or_else(|| VaultError::NoSuchTable(agreement.table.to_string()))?;
@@ -153,6 +140,27 @@ impl Vault {
             other => return Err(VaultError::from_outcome(other)),
         }
         self.agreement(&id).await
+    }
+
+    /// The two tenants that a document names.
+    async fn sides_of(
+        &self,
+        secrets: &Secrets,
+        agreement: &Agreement,
+    ) -> Result<(Arc<Tenant>, Arc<Tenant>), VaultError> {
+        let named = |name: &str| {
+            TenantName::parse(name).map_err(|error| VaultError::Usage(error.to_string()))
+        };
+        let provider = named(&agreement.provider)?;
+        let provider = self.tenant_named(secrets, &provider).await?;
+        let consumer = named(&agreement.consumer)?;
+        let consumer = self.tenant_named(secrets, &consumer).await?;
+        if provider.id == consumer.id {
+            return Err(VaultError::Usage(
+                "an agreement is between two tenants".into(),
+            ));
+        }
+        Ok((provider, consumer))
     }
 
     /// What is on record of an agreement.
