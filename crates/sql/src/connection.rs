@@ -58,6 +58,12 @@ impl Connection {
         })
     }
 
+    /// Another one of the same session: what is said and cancelled there is its own. Whoever signs out ends both.
+    #[must_use]
+    pub fn beside(&self) -> Arc<Self> {
+        Self::new(Arc::clone(&self.engine), self.session.clone())
+    }
+
     /// Whose it is.
     #[must_use]
     pub const fn session(&self) -> &Session {

@@ -2,7 +2,8 @@
 
 use super::answer::Refusal;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -22,11 +23,16 @@ use zeroize::Zeroizing;
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How long a body may take to come.
 const BODY: Duration = Duration::from_secs(30);
+/// Some clients of gRPC leave the padding off.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// The longest that a request waits for its statement.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A statement that is handed in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// One statement.
@@ -40,6 +46,9 @@ pub struct Asked {
     /// Values for `$1`, `$2`, and so on.
     #[serde(default)]
     pub parameters: Vec<Value>,
+    /// The same as a door has them whose clients send them in Arrow.
+    #[serde(skip)]
+    pub bound: Vec<ScalarValue>,
     /// How long it may take, in milliseconds, if less than the operator allows.
     pub timeout_ms: Option<u64>,
     /// How long to wait for its answer, in milliseconds.
@@ -100,7 +109,7 @@ pub fn sign(headers: &HeaderMap) -> Result<Sign, Refusal> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(unknown());
     }
-    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| unknown())?);
+    let decoded = Zeroizing::new(BASE64.decode(encoded.trim()).map_err(|_| unknown())?);
     let text = std::str::from_utf8(&decoded).map_err(|_| unknown())?;
     let (user, password) = text.split_once(':').ok_or_else(unknown)?;
     let token = headers.get("x-amz-security-token");
@@ -116,18 +125,24 @@ pub fn sign(headers: &HeaderMap) -> Result<Sign, Refusal> {
 pub fn values(
     prepared: &Prepared,
     stated: &BTreeMap<usize, DataType>,
-    given: &[Value],
+    asked: &Asked,
 ) -> Result<Vec<ScalarValue>, Refusal> {
-    let types = prepared.parameters();
-    let wanted = |at: usize| {
-        let planned = types.get(at).cloned().flatten();
-        planned.or_else(|| stated.get(&(at + 1)).cloned())
-    };
-    given
-        .iter()
-        .enumerate()
-        .map(|(at, value)| one_value(at + 1, value, wanted(at)))
-        .collect()
+    let wanted = |at: usize| wanted(prepared, stated, at);
+    let bound = asked.bound.iter().enumerate();
+    let bound = bound.map(|(at, value)| fit(at + 1, value.clone(), wanted(at)));
+    let given = asked.parameters.iter().enumerate();
+    let given = given.map(|(at, value)| one_value(at + 1, value, wanted(at)));
+    bound.chain(given).collect()
+}
+
+/// The type of a statement's parameter, if anything says it; the first is 0.
+pub fn wanted(
+    prepared: &Prepared,
+    stated: &BTreeMap<usize, DataType>,
+    at: usize,
+) -> Option<DataType> {
+    let planned = prepared.parameters().get(at).cloned().flatten();
+    planned.or_else(|| stated.get(&(at + 1)).cloned())
 }
 
 fn one_value(
@@ -151,17 +166,28 @@ fn one_value(
             ));
         }
     };
+    fit(number, plain, wanted)
+}
+
+fn fit(
+    number: usize,
+    value: ScalarValue,
+    wanted: Option<DataType>,
+) -> Result<ScalarValue, Refusal> {
     match wanted {
-        None => Ok(plain),
-        Some(wanted) => plain
-            .cast_to(&wanted)
-            .map_err(|_| unfit(format!("is {plain}, which is no {wanted}"))),
+        None => Ok(value),
+        Some(wanted) => value.cast_to(&wanted).map_err(|_| {
+            Refusal::bad(format!(
+                "the parameter ${number} is {value}, which is no {wanted}"
+            ))
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
     use http::HeaderValue;
 
     #[test]
@@ -198,6 +224,8 @@ mod tests {
             panic!("it is one");
         };
         assert_eq!((user.as_str(), password.as_str()), ("AKIA", "a:b"));
+        let unpadded = format!("basic {}", STANDARD_NO_PAD.encode("AKIA:a:bc"));
+        assert!(with(&unpadded).is_ok());
         for bad in [
             "Basic",
             "Basic !!!",

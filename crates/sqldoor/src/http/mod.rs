@@ -5,12 +5,13 @@
 //! the engine to whoever fetches them, a few batches ahead and never kept: they are fetched once, and a client that goes away
 //! or never comes ends its statement.
 //!
-//! Reading order: `service`, `asked`, `runs`, `formats`, `answer`.
+//! Reading order: `service`, `asked`, `planned`, `runs`, `formats`, `answer`.
 
-mod answer;
-mod asked;
+pub(crate) mod answer;
+pub(crate) mod asked;
 mod formats;
-mod runs;
+pub(crate) mod planned;
+pub(crate) mod runs;
 mod service;
 
 use answer::Answered;

@@ -2,21 +2,19 @@
 
 use super::answer::{Refusal, failure};
 use super::asked::{Asked, values};
-use crate::catalog;
+use super::planned::{Planned, columns, renamed};
 use crate::postgres::fail::code_of;
-use crate::postgres::names::names_of;
-use crate::postgres::portal::{Command, tag_of};
-use arrow_pg::datatypes::arrow_schema_to_pg_fields;
+use crate::postgres::portal::tag_of;
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use host::Host;
 use http::StatusCode;
-use pgwire::api::portal::Format;
 use serde_json::{Value, json};
-use sql::{Answer, Connection, Done, Fault, Prepared, SqlError, Stop, datafusion, text};
-use std::collections::{BTreeMap, BTreeSet};
+use sql::{Answer, Connection, Done, Fault, Prepared, SqlError, Stop, datafusion};
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +44,7 @@ type Batch = Result<RecordBatch, SqlError>;
 /// ended.
 type Wanted = oneshot::Sender<Batch>;
 /// What a fetch asks with.
-type Asks = mpsc::Sender<Wanted>;
+pub type Asks = mpsc::Sender<Wanted>;
 
 /// Whose a statement is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +61,22 @@ impl Owner {
             tenant: session.tenant.clone(),
         }
     }
+
+    #[cfg(test)]
+    pub fn named(user: &str, tenant: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            tenant: tenant.to_owned(),
+        }
+    }
+}
+
+/// Whose session a statement runs in.
+pub enum Within {
+    /// Its own, which ends with it.
+    Own,
+    /// One that others use too; what it is kept by is kept for as long as the statement runs.
+    Shared(Arc<dyn Any + Send + Sync>),
 }
 
 /// How far a statement is.
@@ -88,7 +102,7 @@ impl Phase {
         }
     }
 
-    const fn is_over(self) -> bool {
+    pub const fn is_over(self) -> bool {
         matches!(self, Self::Finished | Self::Failed | Self::Cancelled)
     }
 }
@@ -132,6 +146,23 @@ impl Run {
         let mut phase = self.phase.subscribe();
         let there = phase.wait_for(|phase| *phase != Phase::Running);
         let _ = tokio::time::timeout(time, there).await;
+    }
+
+    /// Waits until something of its answer is there, and gives its columns; none where it has no rows to show.
+    pub async fn first(&self) -> Result<Option<SchemaRef>, SqlError> {
+        let mut phase = self.phase.subscribe();
+        // It cannot go away before it is over.
+        let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+        let known = self.known();
+        match &known.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(known.schema.clone()),
+        }
+    }
+
+    /// Rows that it showed, or changed.
+    pub fn count(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
     }
 
     /// Waits until it is over, and says how it ended.
@@ -206,10 +237,16 @@ impl Run {
     }
 
     /// Runs it to its end.
-    async fn drive(self: Arc<Self>, asked: Asked) {
+    async fn drive(self: Arc<Self>, asked: Asked, within: Within) {
         let done = self.until_cancelled(self.go(&asked)).await;
-        // What was read is on the ledger; the session is over with its statement.
-        self.connection.end().await;
+        // What was read is on the ledger; a session of its own is over with its statement.
+        match within {
+            Within::Own => self.connection.end().await,
+            Within::Shared(kept) => {
+                self.connection.cancel();
+                drop(kept);
+            }
+        }
         let phase = {
             let mut known = self.known();
             known.ended = Some(self.host.elapsed());
@@ -274,18 +311,14 @@ impl Run {
     }
 
     async fn began(&self, asked: &Asked) -> Result<(Prepared, Done), SqlError> {
-        let statement = text::parse(&asked.sql)?;
-        if Command::of(&statement)?.is_some() {
-            return Err(SqlError::unsupported(
-                "settings and blocks are of a connection, and there is none here: say purpose, case and timeout_ms with the statement",
-            ));
-        }
-        let stated = catalog::parameter_types(&statement);
-        self.known().names = names_of(&statement);
-        let statement = catalog::rewrite(statement);
         let connection = &self.connection;
-        let prepared = connection.prepare_rewritten(&asked.sql, statement).await?;
-        let values = values(&prepared, &stated, &asked.parameters)
+        let Planned {
+            prepared,
+            stated,
+            names,
+        } = Planned::of(connection, &asked.sql).await?;
+        self.known().names = names;
+        let values = values(&prepared, &stated, asked)
             .map_err(|refusal| SqlError::new(Fault::Value, refusal.message))?;
         if *self.cancelled.borrow() {
             return Err(gone());
@@ -389,30 +422,6 @@ impl Run {
     }
 }
 
-/// The columns under the names that the statement gives them, as PostgreSQL's clients see them, where those are distinct.
-fn renamed(schema: &SchemaRef, names: &[Option<String>]) -> SchemaRef {
-    if names.len() != schema.fields().len() {
-        return Arc::clone(schema);
-    }
-    let named: Vec<Field> = schema
-        .fields()
-        .iter()
-        .zip(names)
-        .map(|(field, name)| {
-            let field = field.as_ref().clone();
-            match name {
-                Some(name) => field.with_name(name),
-                None => field,
-            }
-        })
-        .collect();
-    let distinct: BTreeSet<&str> = named.iter().map(|field| field.name().as_str()).collect();
-    match distinct.len() == named.len() {
-        true => Arc::new(Schema::new(named)),
-        false => Arc::clone(schema),
-    }
-}
-
 fn nobody(waits: Duration) -> SqlError {
     SqlError::new(
         Fault::Timeout,
@@ -428,20 +437,6 @@ fn gone() -> SqlError {
         Fault::Cancelled,
         "the statement was cancelled, or whoever fetched its rows went away; what was shown until then is on the ledger",
     )
-}
-
-/// Names and types, in PostgreSQL's words.
-fn columns(schema: &SchemaRef) -> Result<Value, SqlError> {
-    let fields = arrow_schema_to_pg_fields(schema, &Format::UnifiedText, None);
-    let fields = fields.map_err(|error| {
-        SqlError::unsupported(format!(
-            "a column cannot be shown: {error}; cast it to text"
-        ))
-    })?;
-    let named = fields
-        .iter()
-        .map(|field| json!({ "name": field.name(), "type": field.datatype().name() }));
-    Ok(Value::Array(named.collect()))
 }
 
 /// All statements that are known.
@@ -463,7 +458,12 @@ impl Runs {
     }
 
     /// Begins a statement.
-    pub fn begin(&self, connection: Arc<Connection>, asked: Asked) -> Result<Arc<Run>, Refusal> {
+    pub fn begin(
+        &self,
+        connection: Arc<Connection>,
+        asked: Asked,
+        within: Within,
+    ) -> Result<Arc<Run>, Refusal> {
         let timeout = asked.timeout_ms.map(Duration::from_millis);
         connection.say(|said| {
             said.purpose.clone_from(&asked.purpose);
@@ -483,7 +483,7 @@ impl Runs {
             known: Mutex::default(),
         });
         self.take(&run, now)?;
-        tokio::spawn(Arc::clone(&run).drive(asked));
+        tokio::spawn(Arc::clone(&run).drive(asked, within));
         Ok(run)
     }
 

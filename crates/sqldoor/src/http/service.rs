@@ -4,7 +4,7 @@ use super::Door;
 use super::answer::{Answered, Body, Refusal, not_allowed, refused, streamed, whole};
 use super::asked::{Asked, WAIT_MAX, sign};
 use super::formats::{Format, Rows};
-use super::runs::{Owner, Phase, Run};
+use super::runs::{Owner, Phase, Run, Within};
 use bytes::Bytes;
 use futures::stream;
 use http::header::CONTENT_TYPE;
@@ -108,7 +108,7 @@ async fn handed_in(
     let database = asked.database.clone().unwrap_or_else(|| OWN.to_owned());
     let connection = signed_in(door, &head.headers, &database, from).await?;
     let wait = asked.wait();
-    let begun = door.runs.begin(Arc::clone(&connection), asked);
+    let begun = door.runs.begin(Arc::clone(&connection), asked, Within::Own);
     let run = match begun {
         Ok(run) => run,
         Err(refusal) => {
