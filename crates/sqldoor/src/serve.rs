@@ -1,6 +1,7 @@
 //! All doors of a process, over one engine.
 
 use crate::catalog::Catalog;
+use crate::flight;
 use crate::http;
 use crate::postgres;
 use crate::process::Begun;
@@ -43,10 +44,19 @@ pub async fn serve(begun: Begun, told_to_end: impl Future<Output = ()>) {
             None => std::future::pending().await,
         }
     };
+    let flight = async {
+        match begun.listeners.flight {
+            Some(listener) => {
+                flight::serve(listener, Arc::clone(&engine), settings.tls.clone()).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = watching => {}
         () = postgres => {}
         () = http => {}
+        () = flight => {}
         () = told_to_end => {}
     }
 }
