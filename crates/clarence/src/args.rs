@@ -203,7 +203,7 @@ pub struct Listen {
     /// The address of SQL over HTTP [config: sql.http_listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub sql_http: Option<SocketAddr>,
-    /// The address of SQL over Arrow Flight SQL, where nobody answers yet [config: sql.flight_listen]
+    /// The address of SQL over Arrow Flight SQL [config: sql.flight_listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub sql_flight: Option<SocketAddr>,
     /// Serve TLS with the local authority's certificates; `up` makes them [config: s3.tls_local_authority]

@@ -120,7 +120,7 @@ pub const KEYS: &[Key] = &[
         "sql.flight_listen",
         Kind::Address,
         Unset,
-        "where SQL is to be served over Arrow Flight SQL; nobody answers there yet",
+        "where SQL is served over Arrow Flight SQL (ADBC, JDBC)",
     ),
     Key::new(
         "sql.engine",
