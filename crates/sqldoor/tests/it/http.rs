@@ -1,21 +1,16 @@
 //! SQL over HTTP, as a client speaks it on a socket.
 
-use crate::road::{self, TestRoad};
+use crate::house::{ROWS, planes};
+use crate::road::TestRoad;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sql::{Engine, Limits};
-use sqldoor::catalog::Catalog;
-use statement::{Column, Database, Format, Kind, TableDef, TableName};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use words::BucketName;
-
-const ROWS: usize = 30_000;
 
 struct House {
     road: Arc<TestRoad>,
@@ -43,47 +38,9 @@ impl Answer {
 
 impl House {
     async fn new() -> Self {
-        let road = Arc::new(TestRoad::default());
-        let mut text = String::from("id,name\n");
-        for row in 0..ROWS {
-            text.push_str(&format!("{row},name {row}\n"));
-        }
-        let column = |name: &str, kind| Column {
-            name: name.into(),
-            kind,
-            nullable: true,
-            sensitive: false,
-        };
-        let def = TableDef {
-            name: TableName::parse("planes").unwrap(),
-            format: Format::Csv {
-                header: true,
-                delimiter: ',',
-            },
-            bucket: BucketName::parse("lake").unwrap(),
-            prefix: "planes/".into(),
-            columns: vec![column("id", Kind::Int64), column("name", Kind::Text)],
-            partitions: Vec::new(),
-            subject: None,
-            managed: false,
-        };
-        let object = road.object("planes/a.csv", text);
-        let terms = road::owner_terms(&def);
-        road.hold(Database::Own, def, terms, vec![object]);
-        let spill = tempfile::tempdir().unwrap();
-        let limits = Limits {
-            memory_bytes: 64 << 20,
-            cache_bytes: 0,
-            spill: spill.path().to_owned(),
-            spill_bytes_max: 1 << 30,
-            statement_timeout: Duration::from_secs(60),
-            threads: 2,
-        };
-        let engine = Engine::new(road::of(&road), limits, Arc::new(Catalog)).unwrap();
+        let (road, engine, spill) = planes();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let watching = Arc::clone(&engine);
-        tokio::spawn(async move { watching.watch().await });
         tokio::spawn(sqldoor::http::serve(listener, engine, None));
         Self {
             road,

@@ -3,6 +3,8 @@
 #![allow(clippy::cast_possible_truncation)] // small numbers of a test
 
 mod catalog;
+mod flight;
+mod house;
 mod http;
 #[allow(dead_code)] // the whole vault; not every test needs all of it
 mod road;

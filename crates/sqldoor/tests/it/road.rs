@@ -49,6 +49,8 @@ pub struct TestRoad {
     pub state: Mutex<State>,
     pub reads: AtomicU64,
     pub slow: AtomicU64,
+    /// Sessions that are open.
+    pub sessions: AtomicU64,
     next: AtomicU64,
     told: Notify,
 }
@@ -166,6 +168,7 @@ impl Road for TestRoad {
             _ => "u".into(),
         };
         let database = self.state.lock().unwrap().database.clone();
+        self.sessions.fetch_add(1, Ordering::Relaxed);
         Ok(Signed::In {
             session: Session {
                 id: SessionId(self.id()),
@@ -178,7 +181,9 @@ impl Road for TestRoad {
         })
     }
 
-    async fn sign_out(&self, _: SessionId) {}
+    async fn sign_out(&self, _: SessionId) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
 
     async fn tables(&self, _: SessionId) -> Result<Vec<TableShown>, Refused> {
         let state = self.state.lock().unwrap();
