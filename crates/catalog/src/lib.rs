@@ -8,6 +8,7 @@ mod engine;
 pub mod memory;
 mod outcome;
 mod plan;
+pub mod postgres;
 mod record;
 
 /// For the fuzz targets alone, compiled under `--cfg fuzzing` and nowhere else: the embedded engine's records,
@@ -38,3 +39,4 @@ pub use embedded::Embedded;
 pub use engine::{Commit, Engine, KeyRange, Mutation, Order, Precondition, ReadError, Row};
 pub use memory::Memory;
 pub use outcome::{Committed, Outcome, Refused, Sites};
+pub use postgres::Postgres;

@@ -154,7 +154,11 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("shake", &["charter"]),
     ("rcgen", &["tls"]),
     ("rustls", &["tls"]),
-    ("tokio-rustls", &["gate", "embassy", "sqldoor", "clarence"]),
+    (
+        "tokio-rustls",
+        &["catalog", "gate", "embassy", "sqldoor", "clarence"],
+    ),
+    ("tokio-postgres", &["catalog"]),
     ("hyper", &["gate", "embassy", "sqldoor", "site", "clarence"]),
     ("datafusion", &["sql", "sqldoor"]),
     ("object_store", &["sql"]),

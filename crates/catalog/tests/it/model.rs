@@ -1,10 +1,15 @@
 //! Random histories of commits and scans against a `BTreeMap`, with reopening in between.
 
-use crate::world::{World, commit, entry};
+use crate::server::{Server, direct, options};
+use crate::world::{CLOUD, World, commit, entry};
+use catalog::postgres::{Options, Postgres, found};
 use catalog::{Commit, Engine, KeyRange, Memory, Mutation, Order, Outcome, Precondition, Sites};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use tokio::runtime::Runtime;
+use words::SiteId;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -95,6 +100,8 @@ struct Model {
     rows: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
     last: u64,
     entries: u64,
+    /// The one site that holds it; both, if none is said.
+    only: Option<SiteId>,
 }
 
 impl Model {
@@ -194,7 +201,7 @@ async fn commit_step(
     match engine.commit(request).await {
         Outcome::Committed(done) => {
             assert_eq!(expected, None);
-            assert_eq!(done.sites(), Sites::Both);
+            assert_eq!(done.sites(), model.only.map_or(Sites::Both, Sites::Only));
             assert_eq!(engine.lookup(op).await.unwrap(), Some(done.version()));
             model.apply(done.version(), changes, entries);
         }
@@ -298,4 +305,51 @@ proptest! {
             finally(&engine, &model).await;
         });
     }
+}
+
+/// One server, a database for each history.
+#[test]
+fn postgres_does_what_the_model_does() {
+    let server = Server::new(SiteId::A);
+    let config = ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        max_shrink_iters: 50,
+        ..ProptestConfig::default()
+    };
+    let count = Cell::new(0);
+    let steps = proptest::collection::vec(step(1), 1..80);
+    let run = TestRunner::new(config).run(&steps, |steps| {
+        count.set(count.get() + 1);
+        let database = format!("history_{}", count.get());
+        server.sql(&format!("CREATE DATABASE {database}"));
+        let settings = Options {
+            database,
+            ..options(&[&server], "owner")
+        };
+        Runtime::new().unwrap().block_on(history(settings, &steps));
+        Ok(())
+    });
+    run.unwrap();
+    assert!(count.get() >= 12);
+}
+
+async fn history(settings: Options, steps: &[Step]) {
+    found(settings.clone(), direct(), CLOUD, None)
+        .await
+        .unwrap();
+    let open = || Postgres::open(settings.clone(), direct(), CLOUD);
+    let mut engine = open().await.unwrap();
+    let mut model = Model {
+        only: Some(SiteId::A),
+        ..Model::default()
+    };
+    for step in steps {
+        if matches!(step, Step::Reopen) {
+            engine.shutdown().await;
+            engine = open().await.unwrap();
+        }
+        step_once(&engine, &mut model, step).await;
+    }
+    finally(&engine, &model).await;
 }

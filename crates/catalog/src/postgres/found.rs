@@ -1,0 +1,171 @@
+//! Making a catalog in an empty database, and looking at one before it is used.
+
+use super::cluster::Cluster;
+use super::dial::Dial;
+use super::error::OpenError;
+use super::options::{Durability, Options};
+use super::session::{Session, error_chain};
+use std::sync::Arc;
+use tokio_postgres::Error;
+use words::CloudId;
+
+/// The tables, as an operator may read them before they are made.
+pub const SCHEMA: &str = include_str!("schema.sql");
+/// The version of the tables.
+const FORMAT: i32 = 1;
+/// The oldest server, as it counts its versions.
+const OLDEST: i32 = 150_000;
+
+/// Makes the catalog of a cloud in an empty database: all of it or nothing. The role of `options` owns the
+/// tables then; `worker`, if given, is the role that the node uses, which may change rows and nothing else.
+pub async fn found(
+    options: Options,
+    dial: Arc<dyn Dial>,
+    cloud: CloudId,
+    worker: Option<&str>,
+) -> Result<(), OpenError> {
+    let database = options.database.clone();
+    let durability = options.durability;
+    let session = Cluster::new(options, dial).first().await?;
+    check_server(&session, durability).await?;
+    if let Some(head) = head_of(&session).await? {
+        return Err(OpenError::Taken(database, head.cloud()));
+    }
+    let format = FORMAT.to_string();
+    let cloud = hex(cloud.as_bytes());
+    let mut text = format!(
+        "BEGIN; {SCHEMA} INSERT INTO clarence.head (format, cloud, version, next_index, barrier) \
+         VALUES ({format}, '\\x{cloud}', 0, 0, 0);"
+    );
+    if let Some(worker) = worker {
+        let worker = format!("\"{}\"", worker.replace('"', "\"\""));
+        text.push_str(&format!(
+            "GRANT USAGE ON SCHEMA clarence TO {worker}; \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON clarence.row, clarence.op TO {worker}; \
+             GRANT SELECT, UPDATE (version, next_index, barrier, holder) ON clarence.head TO {worker};"
+        ));
+    }
+    text.push_str("COMMIT;");
+    session.client.batch_execute(&text).await.map_err(told)?;
+    match session.take_warning() {
+        true => Err(OpenError::Server(
+            "the server warned while the tables were made; look at its log".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Looks at a server and its catalog before anything is written.
+pub async fn check(
+    session: &Session,
+    cloud: CloudId,
+    durability: Durability,
+) -> Result<(), OpenError> {
+    check_server(session, durability).await?;
+    let database = session
+        .client
+        .query_one("SELECT current_database()::text", &[])
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(told)?;
+    let head = head_of(session)
+        .await?
+        .ok_or(OpenError::NotFounded(database))?;
+    if head.format != FORMAT {
+        return Err(OpenError::Format(head.format, FORMAT));
+    }
+    if head.cloud != cloud.as_bytes() {
+        return Err(OpenError::Foreign {
+            found: head.cloud(),
+            expected: hex(cloud.as_bytes()),
+        });
+    }
+    Ok(())
+}
+
+/// Makes this node the one that writes. A second one that starts by mistake is stopped by the mark of the first; one that
+/// takes over while the first is cut off, by what each batch reads in the head.
+pub async fn hold(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> {
+    if !session.mark().await.map_err(told)? {
+        let database = "SELECT current_database()::text";
+        let row = session.client.query_one(database, &[]).await;
+        let name = row.and_then(|row| row.try_get(0)).map_err(told)?;
+        return Err(OpenError::InUse(name));
+    }
+    session.take_warning();
+    let take = "UPDATE clarence.head SET holder = $1";
+    let taken = session.client.execute(take, &[&&holder[..]]).await;
+    taken.map_err(told)?;
+    match session.take_warning() {
+        true => Err(OpenError::Server(
+            "the server warned while the catalog was taken over; look at its log".to_owned(),
+        )),
+        false => Ok(()),
+    }
+}
+
+struct Head {
+    format: i32,
+    cloud: Vec<u8>,
+}
+
+impl Head {
+    fn cloud(&self) -> String {
+        hex(&self.cloud)
+    }
+}
+
+async fn head_of(session: &Session) -> Result<Option<Head>, OpenError> {
+    let there = "SELECT to_regclass('clarence.head') IS NOT NULL";
+    let there = session.client.query_one(there, &[]).await.map_err(told)?;
+    if !there.try_get::<_, bool>(0).map_err(told)? {
+        return Ok(None);
+    }
+    let head = "SELECT format, cloud FROM clarence.head";
+    let row = session.client.query_opt(head, &[]).await.map_err(told)?;
+    let read = |row: tokio_postgres::Row| -> Result<Head, Error> {
+        Ok(Head {
+            format: row.try_get(0)?,
+            cloud: row.try_get(1)?,
+        })
+    };
+    row.map(read).transpose().map_err(told)
+}
+
+async fn check_server(session: &Session, durability: Durability) -> Result<(), OpenError> {
+    if session.server.0 < OLDEST {
+        return Err(OpenError::Version(session.server.1.clone()));
+    }
+    if durability == Durability::Waived {
+        return Ok(());
+    }
+    for (setting, right) in [
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("synchronous_commit", "on"),
+    ] {
+        let row = session
+            .client
+            .query_one("SELECT current_setting($1)", &[&setting])
+            .await
+            .map_err(told)?;
+        let is: String = row.try_get(0).map_err(told)?;
+        if is != right {
+            return Err(OpenError::NotDurable(format!("{setting} = {is}")));
+        }
+    }
+    Ok(())
+}
+
+fn told(error: Error) -> OpenError {
+    let said = error.as_db_error().map(|said| said.message().to_owned());
+    OpenError::Server(said.unwrap_or_else(|| error_chain(&error)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,240 @@
+//! One connection to one server, as it has to be for a commit: synchronous, with time limits on what it may
+//! hold, and with an ear for warnings.
+
+use super::dial::{Dial, Stream};
+use super::error::OpenError;
+use super::options::{Member, Options};
+use super::tls::{Speaks, Wire};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::Severity;
+use tokio_postgres::tls::{NoTls, TlsConnect};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, Statement};
+use tokio_rustls::rustls::pki_types::ServerName;
+use words::SiteId;
+
+/// What every session sets. A session that stops between the two halves of a batch is ended by the server, so
+/// that it does not keep the head locked for the others.
+const SETTINGS: &str = "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=0 \
+    -c idle_in_transaction_session_timeout=3s -c default_transaction_isolation=read\\ committed \
+    -c default_transaction_read_only=off -c client_min_messages=warning -c search_path=pg_catalog";
+
+const WHO: &str = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int, \
+    current_setting('server_version'), CASE WHEN NOT pg_is_in_recovery() \
+    THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
+
+/// The advisory lock that shows that a node uses the database's catalog: "CLARENCE" in ASCII.
+const IN_USE: i64 = 0x434c_4152_454e_4345;
+
+/// A connection. Dropping it closes the socket, without asking the server to cancel anything.
+pub struct Session {
+    pub client: Client,
+    pub member: usize,
+    pub site: SiteId,
+    /// The timeline if the server is primary; `None` on a standby.
+    pub timeline: Option<u32>,
+    pub server: (i32, String),
+    pub statements: Option<Statements>,
+    warned: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The statements of a session, parsed once.
+pub struct Statements {
+    pub head: Statement,
+    pub versions: Statement,
+    pub ranges: Statement,
+    pub ops: Statement,
+    pub put: Statement,
+    pub delete: Statement,
+    pub remember: Statement,
+    pub advance: Statement,
+    pub standbys: Statement,
+    pub get: Statement,
+    pub up: Statement,
+    pub down: Statement,
+}
+
+impl Session {
+    /// Connects to a member and asks it who it is.
+    pub async fn open(options: &Options, dial: &dyn Dial, index: usize) -> Result<Self, OpenError> {
+        let member = &options.members[index];
+        let away = |why: String| OpenError::NoPrimary(format!("{} {why}", name(member)));
+        let server = match &options.tls {
+            Some(config) => Some(Speaks {
+                config: Arc::clone(config),
+                name: ServerName::try_from(member.host.clone())
+                    .map_err(|e| away(format!("has no name that a certificate can have: {e}")))?,
+            }),
+            None if stays_here(member) => None,
+            None => return Err(OpenError::Plain(name(member))),
+        };
+        let opening = async {
+            let stream = dial.dial(member).await.map_err(|e| away(e.to_string()))?;
+            let stream = Wire(stream);
+            let mut config = Config::new();
+            config.user(&options.user).dbname(&options.database);
+            config.application_name("clarence").options(SETTINGS);
+            if let Some(password) = &options.password {
+                config.password(password.as_str());
+            }
+            let opened = match server {
+                Some(tls) => {
+                    config.ssl_mode(SslMode::Require);
+                    Self::connect(&config, stream, tls, member, index).await
+                }
+                None => {
+                    config.ssl_mode(SslMode::Disable);
+                    Self::connect(&config, stream, NoTls, member, index).await
+                }
+            };
+            opened.map_err(|error| said_no(member, &error))
+        };
+        match timeout(options.deadline.min(Duration::from_secs(5)), opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err(away("did not answer in time".to_owned())),
+        }
+    }
+
+    async fn connect<T: TlsConnect<Wire>>(
+        config: &Config,
+        stream: Wire,
+        tls: T,
+        member: &Member,
+        index: usize,
+    ) -> Result<Self, Error>
+    where
+        T::Stream: Send + 'static,
+    {
+        let (client, connection) = config.connect_raw(stream, tls).await?;
+        let warned = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(hear(connection, Arc::clone(&warned))).abort_handle();
+        let mut session = Self {
+            client,
+            member: index,
+            site: member.site,
+            timeline: None,
+            server: (0, String::new()),
+            statements: None,
+            warned,
+            task,
+        };
+        let row = session.client.query_one(WHO, &[]).await?;
+        let timeline: Option<String> = row.try_get(3)?;
+        session.timeline = timeline.and_then(|text| u32::from_str_radix(&text, 16).ok());
+        session.server = (row.try_get(1)?, row.try_get(2)?);
+        Ok(session)
+    }
+
+    /// Parses the statements; only when the tables are there.
+    pub async fn prepare(&mut self) -> Result<(), Error> {
+        let client = &self.client;
+        self.statements = Some(Statements {
+            head: client.prepare(super::batch::HEAD).await?,
+            versions: client.prepare(super::batch::VERSIONS).await?,
+            ranges: client.prepare(super::batch::RANGES).await?,
+            ops: client.prepare(super::batch::OPS).await?,
+            put: client.prepare(super::batch::PUT).await?,
+            delete: client.prepare(super::batch::DELETE).await?,
+            remember: client.prepare(super::batch::REMEMBER).await?,
+            advance: client.prepare(super::batch::ADVANCE).await?,
+            standbys: client.prepare(super::batch::STANDBYS).await?,
+            get: client.prepare(super::reads::GET).await?,
+            up: client.prepare(super::reads::UP).await?,
+            down: client.prepare(super::reads::DOWN).await?,
+        });
+        Ok(())
+    }
+
+    /// Shows others that the catalog is in use, for as long as the connection lasts. False if somebody else does.
+    pub async fn mark(&self) -> Result<bool, Error> {
+        let mark = format!("SELECT pg_catalog.pg_try_advisory_lock({IN_USE})");
+        self.client.query_one(&mark, &[]).await?.try_get(0)
+    }
+
+    /// Whether the server warned of anything since this was last asked. A warning while a commit was waited for
+    /// may mean that the standby does not have it.
+    pub fn take_warning(&self) -> bool {
+        self.warned.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// What the server is called in messages.
+pub fn name(member: &Member) -> String {
+    format!("{}:{} ({})", member.host, member.port, member.site)
+}
+
+/// Drives the connection and notes warnings; a warning comes before the answer that it belongs to.
+async fn hear<S, T>(mut connection: Connection<S, T>, warned: Arc<AtomicBool>)
+where
+    S: Stream,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        match std::future::poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(notice))) => {
+                let harmless = matches!(
+                    notice.parsed_severity(),
+                    Some(Severity::Debug | Severity::Log | Severity::Info | Severity::Notice)
+                );
+                if !harmless {
+                    tracing::warn!(code = notice.code().code(), message = %notice.message(), "the catalog's server warns");
+                    warned.store(true, Ordering::Release);
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a connection to the catalog's server ended");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// Whether what is sent to the member stays on this machine.
+fn stays_here(member: &Member) -> bool {
+    let host = member.host.as_str();
+    host.starts_with('/')
+        || host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// A refusal that waiting will not mend, or a member that is away.
+fn said_no(member: &Member, error: &Error) -> OpenError {
+    let why = error
+        .as_db_error()
+        .map_or_else(|| error_chain(error), |said| said.message().to_owned());
+    let class = error.code().map(|code| &code.code()[..2]);
+    match class {
+        // Authorisation, and a database that does not exist.
+        Some("28" | "3D") => OpenError::Denied {
+            member: name(member),
+            why,
+        },
+        _ => OpenError::NoPrimary(format!("{} {why}", name(member))),
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn error_chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
