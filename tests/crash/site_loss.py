@@ -94,7 +94,7 @@ def away_and_back(cloud, promises, letter):
 def clean(report):
     """A scrub that read everything at both sites and found no difference."""
     chunks = report["chunks"]
-    return len(report["sites"]) == 2 and chunks["bad"] == 0 and chunks["unreachable"] == 0 and all(rows["wrong"] == 0 for rows in report["catalog"].values())
+    return len(report["sites"]) == 2 and chunks["bad"] == 0 and chunks["unreachable"] == 0 and all(rows.get("wrong", 0) == 0 for rows in report["catalog"].values())
 
 
 def alone(cloud, promises, letter):

@@ -229,9 +229,9 @@ pub struct Listen {
 /// `clarence up`
 #[derive(Args, Debug, Clone)]
 pub struct Up {
-    /// The charter of a cloud that is founded now [default: three parents, any two open it]
-    #[arg(long, value_name = "FILE")]
-    pub charter: Option<PathBuf>,
+    /// What a cloud is founded with that is founded now.
+    #[command(flatten)]
+    pub found: Found,
     /// Stay sealed until shares are given with `clarence unseal`
     #[arg(long, conflicts_with = "unsafe_unseal_from_this_machine")]
     pub sealed: bool,
@@ -249,11 +249,17 @@ pub struct Serve {
 }
 
 /// `clarence found`
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 pub struct Found {
     /// The charter: parties and threshold [default: three parents, any two open it]
     #[arg(long, value_name = "FILE")]
     pub charter: Option<PathBuf>,
+    /// With catalog.servers: the role that makes the tables and owns them [default: catalog.user]
+    #[arg(long, value_name = "ROLE")]
+    pub catalog_owner: Option<String>,
+    /// A file with that role's password
+    #[arg(long, value_name = "FILE", requires = "catalog_owner")]
+    pub catalog_owner_password: Option<PathBuf>,
 }
 
 /// `clarence unseal`

@@ -1,6 +1,7 @@
 //! The only file that knows `site`: what the command line asks of a node, and how its refusals become exit
 //! codes.
 
+use crate::args::Found;
 use crate::config::Settings;
 use crate::exit::{Exit, Failure};
 use crate::logging;
@@ -15,8 +16,8 @@ use site::config::{Certificates, Classical, SitePolicy};
 use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
 use site::{
-    AcceptLossError, EmbassyConfig, EnrolError, EnrolReport, FoundError, FoundReport, HsmStatus,
-    Layout, LossReport, NodeConfig, RunError, SqlConfig,
+    AcceptLossError, CatalogServers, EmbassyConfig, EnrolError, EnrolReport, FoundError,
+    FoundReport, HsmStatus, Layout, LossReport, NodeConfig, RunError, SqlConfig,
 };
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
         .transpose()
         .map_err(|e| Failure::usage(format!("hsm.uri: {e}")).named("configuration"))?;
     config.tpm = site::tpm_place(settings.text("tpm.device"));
+    config.catalog = catalog_servers(settings)?;
     config.first_tenant = settings
         .optional("node.first_tenant")
         .map(ToOwned::to_owned);
@@ -84,6 +86,27 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
     config.catalog_cache_bytes = settings.size("cache.catalog");
     config.names_cache_bytes = usize::try_from(settings.size("cache.names")).unwrap_or(usize::MAX);
     Ok(config)
+}
+
+/// The servers that keep the catalog, if any are configured.
+fn catalog_servers(settings: &Settings) -> Result<Option<CatalogServers>, Failure> {
+    let servers = settings.list("catalog.servers");
+    if servers.is_empty() {
+        return Ok(None);
+    }
+    let servers: Result<_, _> = servers.iter().map(|server| server.parse()).collect();
+    let path = |name| settings.optional(name).map(PathBuf::from);
+    Ok(Some(CatalogServers {
+        servers: servers.map_err(|why: String| {
+            Failure::usage(format!("catalog.servers: {why}")).named("configuration")
+        })?,
+        database: settings.text("catalog.database").to_owned(),
+        user: settings.text("catalog.user").to_owned(),
+        password_file: path("catalog.password_file"),
+        owner: None,
+        owner_password_file: None,
+        authorities: path("catalog.ca"),
+    }))
 }
 
 fn sql(settings: &Settings) -> SqlConfig {
@@ -122,9 +145,27 @@ pub fn is_new(settings: &Settings) -> Result<bool, Failure> {
 }
 
 /// Holds the key ceremony and makes the folders.
-pub async fn found(settings: &Settings, charter: &Charter) -> Result<FoundReport, Failure> {
+pub async fn found(
+    settings: &Settings,
+    charter: &Charter,
+    asked: &Found,
+) -> Result<FoundReport, Failure> {
     let log_name = settings.text("node.log_name");
-    Ok(site::found(&layout(settings), charter, &Host::real(), log_name).await?)
+    let (layout, mut servers) = (layout(settings), catalog_servers(settings)?);
+    match (&mut servers, &asked.catalog_owner) {
+        (Some(servers), owner) => {
+            servers.owner.clone_from(owner);
+            servers
+                .owner_password_file
+                .clone_from(&asked.catalog_owner_password);
+        }
+        (None, Some(_)) => {
+            let why = "--catalog-owner is given, and catalog.servers names no server; set it, or leave the flag away";
+            return Err(Failure::usage(why));
+        }
+        (None, None) => {}
+    }
+    Ok(site::found(&layout, charter, &Host::real(), log_name, servers.as_ref()).await?)
 }
 
 /// Serves until told to stop: with the vault and the door in processes of their own, or all in this one.

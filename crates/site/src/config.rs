@@ -3,10 +3,13 @@
 use crate::guest::EmbassyConfig;
 use crate::layout::Layout;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 pub use tls::Classical;
 pub use vault::SitePolicy;
+use words::SiteId;
 
 /// Where the certificates come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,100 @@ impl SqlConfig {
     }
 }
 
+/// A server that keeps the catalog: `a=/run/postgresql:5432`, `b=db-b.internal:5432`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CatalogServer {
+    /// The site it stands in.
+    pub site: SiteId,
+    /// Its name or address, or the folder of its socket.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl FromStr for CatalogServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?} is no server of the catalog; one is written as SITE=HOST:PORT or SITE=/FOLDER/OF/SOCKET:PORT, such as a=db-a.internal:5432"
+            )
+        };
+        let (site, place) = text.split_once('=').ok_or_else(wrong)?;
+        let (host, port) = place.rsplit_once(':').ok_or_else(wrong)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let site = match site {
+            "a" => SiteId::A,
+            "b" => SiteId::B,
+            _ => return Err(wrong()),
+        };
+        match (host.is_empty(), port.parse()) {
+            (false, Ok(port)) => Ok(Self {
+                site,
+                host: host.to_owned(),
+                port,
+            }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for CatalogServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let site = match self.site {
+            SiteId::A => 'a',
+            SiteId::B => 'b',
+        };
+        match self.host.parse::<Ipv6Addr>() {
+            Ok(address) => write!(f, "{site}=[{address}]:{}", self.port),
+            Err(_) => write!(f, "{site}={}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl TryFrom<String> for CatalogServer {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<CatalogServer> for String {
+    fn from(server: CatalogServer) -> Self {
+        server.to_string()
+    }
+}
+
+/// The catalog on servers of PostgreSQL, instead of in the sites' folders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogServers {
+    /// The servers, one or more; the primary is looked for among them.
+    pub servers: Vec<CatalogServer>,
+    /// The database.
+    pub database: String,
+    /// The role of the node.
+    pub user: String,
+    /// A file with its password.
+    pub password_file: Option<PathBuf>,
+    /// At the founding: the role that makes the tables and owns them; the node's, if absent.
+    pub owner: Option<String>,
+    /// A file with its password.
+    pub owner_password_file: Option<PathBuf>,
+    /// A file with the authorities of the servers' certificates, PEM; without it servers are called on this machine only.
+    pub authorities: Option<PathBuf>,
+}
+
+impl CatalogServers {
+    /// Whether a server is called over the network, were it this machine's own.
+    #[must_use]
+    pub fn over_network(&self) -> bool {
+        let socket = |server: &CatalogServer| server.host.starts_with('/');
+        !self.servers.iter().all(socket)
+    }
+}
+
 /// What a node is told at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeConfig {
@@ -110,6 +207,8 @@ pub struct NodeConfig {
     pub first_tenant: Option<String>,
     /// Write `connect.json` when serving.
     pub write_connect: bool,
+    /// The servers that keep the catalog; it lies in the sites' folders, if absent.
+    pub catalog: Option<CatalogServers>,
     /// Bytes of each site's catalog cache.
     pub catalog_cache_bytes: u64,
     /// Bytes of the cache of opened index pages.
@@ -144,8 +243,41 @@ impl NodeConfig {
             embassy: None,
             first_tenant: None,
             write_connect: false,
+            catalog: None,
             catalog_cache_bytes: 32 * 1024 * 1024,
             names_cache_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_read_as_they_are_written() {
+        for text in [
+            "a=/run/postgresql:5432",
+            "b=db-b.internal:5433",
+            "a=192.0.2.7:5432",
+            "b=[2001:db8::1]:5432",
+        ] {
+            let server: CatalogServer = text.parse().unwrap();
+            assert_eq!(server.to_string(), text);
+        }
+        let six: CatalogServer = "b=[2001:db8::1]:5432".parse().unwrap();
+        assert_eq!(six.host, "2001:db8::1");
+        for wrong in [
+            "",
+            "a",
+            "a=",
+            "c=x:1",
+            "a=x",
+            "a=:5432",
+            "a=x:70000",
+            "x:5432",
+        ] {
+            assert!(wrong.parse::<CatalogServer>().is_err(), "{wrong}");
         }
     }
 }

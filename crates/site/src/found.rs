@@ -1,8 +1,10 @@
 //! Founding: the ceremony, the first keys, the two folders. The root exists for this one call.
 
+use crate::config::CatalogServers;
+use crate::keeping::{Keeping, Servers};
 use crate::layout::Layout;
 use catalog::embedded::{Embedded, Options};
-use catalog::{Commit, Engine, Outcome};
+use catalog::{Commit, Outcome};
 use charter::{Charter, Contribution, Custody, Founding};
 use chunks::dir::Dir;
 use epoch::{Places, Tenure};
@@ -70,6 +72,7 @@ pub async fn found(
     charter: &Charter,
     host: &Host,
     log_name: &str,
+    servers: Option<&CatalogServers>,
 ) -> Result<FoundReport, FoundError> {
     for folder in layout.sites.iter().chain([&layout.parents]) {
         if !files::list(folder)
@@ -106,7 +109,7 @@ pub async fn found(
     }
     let places = places(layout, charter, founding.cloud, host);
     places.found()?;
-    first_rows(layout, places, host, made.rows, made.entry).await?;
+    first_rows(layout, places, host, (made.rows, made.entry), servers).await?;
     put(layout.verifier_keys(), made.verifier_keys.as_bytes(), 0o644)?;
     for header in &made.headers {
         // Last: a folder with a header is a folder of a founded cloud.
@@ -192,27 +195,36 @@ async fn first_rows(
     layout: &Layout,
     places: Places,
     host: &Host,
-    rows: Vec<catalog::Mutation>,
-    entry: ledger::Entry,
+    (rows, entry): (Vec<catalog::Mutation>, ledger::Entry),
+    servers: Option<&CatalogServers>,
 ) -> Result<(), FoundError> {
     let failed = |why: &dyn ToString| FoundError::Catalog(why.to_string());
-    let options = Options::default();
-    Embedded::create(
-        [layout.site(SiteId::A), layout.site(SiteId::B)],
-        places.cloud,
-        &options,
-    )
-    .map_err(|e| failed(&e))?;
-    let tenure = Arc::new(Tenure::start(places)?);
-    let folders = SiteId::BOTH.map(|site| Some(layout.site(site).to_path_buf()));
-    let engine = Embedded::open(folders, tenure, options, host.clone()).map_err(|e| failed(&e))?;
+    let cloud = places.cloud;
+    let engine = match servers {
+        None => {
+            let options = Options::default();
+            let sites = [layout.site(SiteId::A), layout.site(SiteId::B)];
+            Embedded::create(sites, cloud, &options).map_err(|e| failed(&e))?;
+            let tenure = Arc::new(Tenure::start(places)?);
+            let folders = SiteId::BOTH.map(|site| Some(layout.site(site).to_path_buf()));
+            let engine = Embedded::open(folders, tenure, options, host.clone());
+            Keeping::Folders(Arc::new(engine.map_err(|e| failed(&e))?))
+        }
+        Some(servers) => {
+            let made = Servers::found(servers, cloud).await;
+            made.map_err(|e| failed(&e))?;
+            let tenure = Arc::new(Tenure::start(places)?);
+            let engine = Servers::open(servers, &tenure, host).await;
+            Keeping::Servers(engine.map_err(|e| failed(&e))?)
+        }
+    };
     let commit = Commit {
         op: OpId::from_bytes(host.random()),
         preconditions: Vec::new(),
         mutations: rows,
         entries: vec![entry],
     };
-    let outcome = engine.commit(commit).await;
+    let outcome = engine.engine().commit(commit).await;
     engine.shutdown().await;
     match outcome {
         Outcome::Committed(_) => Ok(()),

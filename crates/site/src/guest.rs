@@ -55,8 +55,8 @@ impl Guest {
 
     /// Sends what is not at the host yet, before the node ends. What only the ledger has may stay behind if the
     /// host is away; it is sent after the next start.
-    pub async fn flush(&self, engine: &catalog::Embedded) {
-        let Ok(head) = engine.head() else { return };
+    pub async fn flush(&self, head: Option<u64>) {
+        let Some(head) = head else { return };
         if !self.twin.in_step() {
             return;
         }
@@ -133,7 +133,7 @@ pub fn home(layout: &Layout, opened: &Opened) -> Result<Home, OpenError> {
     };
     let vault: Arc<Vault> = Arc::clone(&opened.vault);
     Ok(Home {
-        engine: Arc::clone(&opened.engine),
+        engine: Arc::clone(opened.engine.folders("a guest's twin")?),
         cloud: header.cloud,
         owner: owner(layout)?,
         site_key: (header.key_version, site_key),

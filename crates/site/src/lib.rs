@@ -19,6 +19,7 @@ pub mod guest;
 mod identity;
 pub mod inventory;
 mod joint;
+mod keeping;
 mod law;
 pub mod layout;
 mod loss;
@@ -42,7 +43,7 @@ mod upkeep;
 
 pub use accept_loss::{AcceptLossError, LossReport, accept_loss};
 pub use certificates::names as certificate_names;
-pub use config::{NodeConfig, SqlConfig, tpm_place};
+pub use config::{CatalogServer, CatalogServers, NodeConfig, SqlConfig, tpm_place};
 pub use drill::{DrillError, DrillReport, drill};
 pub use enrol::{EnrolError, EnrolReport, HsmStatus, enrol, hsm_status, withdraw};
 pub use found::{FoundError, FoundReport, found};

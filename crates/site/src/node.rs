@@ -417,7 +417,7 @@ impl Node {
             tracing::warn!(%error, "the last entries are not published yet; they are safe in the catalog");
         }
         if let Some(guest) = &self.opened.guest {
-            guest.flush(&self.opened.engine).await;
+            guest.flush(self.opened.engine.head()).await;
         }
         self.opened.engine.shutdown().await;
         if let Err(error) = files::remove(&self.config.layout.socket()) {

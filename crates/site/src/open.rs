@@ -3,6 +3,7 @@
 use crate::config::NodeConfig;
 use crate::found::places;
 use crate::guest::{self, Guest};
+use crate::keeping::{Keeping, Servers};
 use crate::layout::Layout;
 use crate::loss::Loss;
 use crate::root::files::{custody_of, header_in_force};
@@ -59,6 +60,9 @@ pub enum OpenError {
     /// The catalog did not open.
     #[error(transparent)]
     Catalog(#[from] catalog::embedded::OpenError),
+    /// The catalog on servers did not open.
+    #[error("catalog.servers: {0}")]
+    Servers(#[from] catalog::postgres::OpenError),
     /// The vault did not start.
     #[error(transparent)]
     Vault(#[from] vault::VaultError),
@@ -82,7 +86,7 @@ pub struct Opened {
     pub custody: Custody,
     pub charter: Charter,
     pub tenure: Arc<Tenure>,
-    pub engine: Arc<Embedded>,
+    pub engine: Keeping,
     pub mirror: Arc<Mirror>,
     pub vault: Arc<Vault>,
     pub index: Arc<Index>,
@@ -191,6 +195,12 @@ fn catalog_on(
     accept_loss: bool,
 ) -> Result<Arc<Embedded>, OpenError> {
     let layout = &config.layout;
+    let lies_in = |site: SiteId| layout.site(site).join("catalog").is_dir();
+    if present == [true; 2] && !SiteId::BOTH.into_iter().any(lies_in) {
+        return Err(OpenError::Refused(
+            "no site folder holds a catalog; if this cloud's is on PostgreSQL, set catalog.servers. Nothing was changed".to_owned(),
+        ));
+    }
     let folders =
         SiteId::BOTH.map(|site| present[site.index()].then(|| layout.site(site).to_path_buf()));
     let options = Options {
@@ -234,20 +244,25 @@ pub async fn open_on(
     let tenure = Arc::new(tenure);
     let header = header_in_force(layout, &tenure)?;
     let custody = custody_of(layout, &header)?;
-    let engine = catalog_on(config, host, present, &tenure, accept_loss)?;
+    let engine = match &config.catalog {
+        None => catalog_on(config, host, present, &tenure, accept_loss).map(Keeping::Folders)?,
+        Some(servers) => Keeping::Servers(Servers::open(servers, &tenure, host).await?),
+    };
     let loss = Arc::new(Loss {
-        engine: Arc::clone(&engine),
+        engine: engine.clone(),
     });
     let mirror = Mirror::new(stores, Arc::clone(&tenure) as _, loss, host.clone());
     if let epoch::Standing::Only(site) = tenure.standing() {
         mirror.prefer(site);
     }
-    let vault_config = vault_config(config);
     let facts: Arc<dyn Engine> = match &guest {
-        Some(guest) => Arc::new(Twinned::new(Arc::clone(&engine), Arc::clone(&guest.twin))),
-        None => Arc::clone(&engine) as _,
+        Some(guest) => {
+            let home = engine.folders("a guest's twin")?;
+            Arc::new(Twinned::new(Arc::clone(home), Arc::clone(&guest.twin)))
+        }
+        None => engine.engine(),
     };
-    let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config)?;
+    let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config(config))?;
     match crate::law::find(config, header.cloud, &charter, &custody, &vault).await {
         Ok(law) => vault.govern(law),
         Err(refused) => {

@@ -144,11 +144,11 @@ impl Node {
 
     async fn status(&self) -> Result<Value, Failure> {
         let view = self.opened.tenure.view();
-        let engine: &dyn catalog::Engine = &*self.opened.engine;
+        let engine = self.opened.engine.engine();
         let mut sites = Vec::new();
         for site in SiteId::BOTH {
             let (state, why) = self.site_words(site);
-            let backlog = mirror::backlog(engine, site).await.unwrap_or_default();
+            let backlog = mirror::backlog(&*engine, site).await.unwrap_or_default();
             let free = host::files::free_bytes(self.config.layout.site(site)).ok();
             sites.push(json!({
                 "site": site.to_string(),
@@ -187,7 +187,8 @@ impl Node {
             "epoch": view.record.epoch,
             "sites": sites,
             "troubles": troubles,
-            "embassy": self.opened.guest.as_ref().map(|guest| guest.status(self.opened.engine.head().ok())),
+            "embassy": self.opened.guest.as_ref().map(|guest| guest.status(self.opened.engine.head())),
+            "catalog": self.opened.engine.status(),
             "ledger": { "signed_entries": *self.published.borrow() },
         });
         status["lacks"] = json!(unsealing.lacks().map(ToString::to_string));
@@ -276,21 +277,9 @@ impl Node {
         let mut mended = 0;
         for site in &sites {
             progress.tell(&format!("catalog of {site}"), 0, None);
-            let report = self
-                .opened
-                .engine
-                .scrub(*site)
-                .await
-                .map_err(|e| internal(&e))?;
-            mended += report.mended;
-            let shown = json!({
-                "rows": report.rows,
-                "bytes": report.bytes,
-                "wrong": report.wrong,
-                "mended": report.mended,
-                "undecided": report.undecided,
-                "rebuild": report.rebuild,
-            });
+            let scrubbed = self.opened.engine.scrub(*site).await;
+            let (shown, put_right) = scrubbed.map_err(|e| internal(&e))?;
+            mended += put_right;
             catalog.insert(site.to_string(), shown);
         }
         let mut tell = |report: &mirror::ScrubReport| progress.tell("chunks", report.chunks, None);

@@ -110,11 +110,7 @@ impl Node {
     }
 
     async fn look(&self, site: SiteId) -> Result<(), String> {
-        self.opened
-            .engine
-            .probe(site)
-            .map(drop)
-            .map_err(|e| e.to_string())?;
+        self.opened.engine.probe(site)?;
         self.opened
             .mirror
             .probe(site)
@@ -182,26 +178,19 @@ impl Node {
 
     /// A catalog that gave a read error is built anew from the other site; reads went there meanwhile.
     async fn rebuild_damaged(&self) {
-        for status in self.opened.engine.status().sites {
-            if status.damaged && status.serving {
-                let site = status.site;
-                match self.opened.engine.heal(site).await {
-                    Ok(report) => {
-                        tracing::warn!(%site, rows = report.copied, "the damaged catalog of a site was rebuilt");
-                        let text =
-                            format!("the catalog of {site} was rebuilt from {}", site.other());
-                        if let Err(error) = self
-                            .rooms
-                            .vault
-                            .record_act(Kind::Repair, "Rebuild", text)
-                            .await
-                        {
-                            tracing::debug!(%error, "the repair is not in the ledger");
-                        }
+        for site in self.opened.engine.damaged() {
+            match self.opened.engine.heal(site).await {
+                Ok(rows) => {
+                    tracing::warn!(%site, rows, "the damaged catalog of a site was rebuilt");
+                    let text = format!("the catalog of {site} was rebuilt from {}", site.other());
+                    let vault = &self.rooms.vault;
+                    let recorded = vault.record_act(Kind::Repair, "Rebuild", text).await;
+                    if let Err(error) = recorded {
+                        tracing::debug!(%error, "the repair is not in the ledger");
                     }
-                    Err(error) => {
-                        tracing::warn!(%site, %error, "the damaged catalog of a site is not rebuilt yet")
-                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%site, %error, "the damaged catalog of a site is not rebuilt yet")
                 }
             }
         }
@@ -210,11 +199,11 @@ impl Node {
     /// Copies what single writes left behind at a site that stayed current.
     async fn settle_debts(&self) {
         for site in SiteId::BOTH {
-            let engine: &dyn catalog::Engine = &*self.opened.engine;
-            match mirror::backlog(engine, site).await {
+            let engine = self.opened.engine.engine();
+            match mirror::backlog(&*engine, site).await {
                 Ok(backlog) if backlog.chunks > 0 => {
                     let healed = mirror::heal(
-                        engine,
+                        &*engine,
                         &self.opened.mirror,
                         site,
                         Pace::default(),
@@ -277,17 +266,13 @@ impl Node {
         chunks += self.take_inventory(site, progress).await?;
         chunks += self.pay_debts(site, progress).await?;
         progress("catalog", 0, None);
-        let report = self
-            .opened
-            .engine
-            .heal(site)
-            .await
-            .map_err(|e| failed(&e))?;
+        let healed = self.opened.engine.heal(site).await;
+        let rows = healed.map_err(|e| failed(&e))?;
         self.opened.mirror.prefer(SiteId::A);
         self.settle_debts().await;
-        tracing::info!(%site, chunks, rows = report.copied, "a site is current again");
+        tracing::info!(%site, chunks, rows, "a site is current again");
         self.opened_now.notify_waiters();
-        Ok((chunks, report.copied))
+        Ok((chunks, rows))
     }
 
     /// Copies what the books say that a returning site lacks.
@@ -296,10 +281,10 @@ impl Node {
         site: SiteId,
         progress: &(impl Fn(&str, u64, Option<u64>) + Send + Sync),
     ) -> Result<u64, Failure> {
-        let engine: &dyn catalog::Engine = &*self.opened.engine;
+        let engine = self.opened.engine.engine();
         let mut tell = |at: HealProgress| progress("chunks", at.chunks, Some(at.of_chunks));
         let chunks = mirror::heal(
-            engine,
+            &*engine,
             &self.opened.mirror,
             site,
             Pace::default(),

@@ -1,8 +1,9 @@
 //! The calling side, as a node calls a node and `clarence proxy` calls a node: TLS 1.3 with hybrid key
 //! exchange and nothing else, and only the given authorities are trusted.
 
-use crate::provider::hybrid_groups;
+use crate::provider::{classical_groups, hybrid_groups};
 use crate::server::wide;
+use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::TLS13;
@@ -24,6 +25,22 @@ pub enum AuthoritiesError {
 
 /// The configuration for calling servers whose certificates one of these authorities (PEM) gave out.
 pub fn config(authorities: &[u8]) -> Result<Arc<ClientConfig>, AuthoritiesError> {
+    let mut config = with_groups(authorities, hybrid_groups())?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The same for servers of other makers beside the node, such as PostgreSQL's: hybrid key exchange first, and elliptic
+/// curves alone where the server's library knows no other (OpenSSL before 3.5).
+pub fn for_servers(authorities: &[u8]) -> Result<Arc<ClientConfig>, AuthoritiesError> {
+    let groups = [hybrid_groups(), classical_groups()].concat();
+    Ok(Arc::new(with_groups(authorities, groups)?))
+}
+
+fn with_groups(
+    authorities: &[u8],
+    groups: Vec<&'static dyn SupportedKxGroup>,
+) -> Result<ClientConfig, AuthoritiesError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authorities) {
         roots.add(certificate.map_err(|_| AuthoritiesError::Nothing)?)?;
@@ -31,12 +48,11 @@ pub fn config(authorities: &[u8]) -> Result<Arc<ClientConfig>, AuthoritiesError>
     if roots.is_empty() {
         return Err(AuthoritiesError::Nothing);
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(wide(hybrid_groups())))
+    let config = ClientConfig::builder_with_provider(Arc::new(wide(groups)))
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 /// Why a handshake with a server failed, for the operator of the calling side.

@@ -29,14 +29,17 @@ use async_trait::async_trait;
 use cluster::Cluster;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use words::limits::SCAN_ROWS_MAX;
 use words::{CloudId, OpId};
 use writer::{Message, Waiting, Writer};
 
 /// Bytes of commits that may wait, in KiB.
 const ROOM_KIB: usize = 64 * 1024;
+/// How long another node that seems to use the catalog is waited for.
+const IN_USE_WAIT: Duration = Duration::from_secs(5);
 /// Messages that may wait for the writer.
 const QUEUE: usize = 4096;
 
@@ -83,9 +86,7 @@ impl Postgres {
         let mut session = cluster.first().await?;
         found::check(&session, cloud, cluster.options().durability).await?;
         if let Some(holder) = cluster.options().holder {
-            let deadline = cluster.options().deadline;
-            let held = timeout(deadline, found::hold(&session, holder)).await;
-            held.map_err(|_| OpenError::NoAnswer)??;
+            take_over(&session, holder, cluster.options().deadline).await?;
         }
         let parsed = session.prepare().await;
         parsed.map_err(|error| OpenError::Server(session::error_chain(&error)))?;
@@ -120,6 +121,25 @@ impl Postgres {
         let (answer, answered) = oneshot::channel();
         if self.messages.send(Message::Stop(answer)).await.is_ok() {
             let _ = answered.await;
+        }
+    }
+}
+
+/// Makes this node the one that writes. Waits a moment for another one's connection: a server notices late that its node
+/// was killed.
+async fn take_over(
+    session: &session::Session,
+    holder: [u8; 16],
+    deadline: Duration,
+) -> Result<(), OpenError> {
+    let until = Instant::now() + IN_USE_WAIT;
+    loop {
+        let held = timeout(deadline, found::hold(session, holder)).await;
+        match held.map_err(|_| OpenError::NoAnswer)? {
+            Err(OpenError::InUse(_)) if Instant::now() < until => {
+                sleep(Duration::from_millis(100)).await;
+            }
+            held => return held,
         }
     }
 }

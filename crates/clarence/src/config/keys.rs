@@ -213,6 +213,36 @@ pub const KEYS: &[Key] = &[
         "new buckets: accept writes with one site and record the debt, or refuse them",
     ),
     Key::new(
+        "catalog.servers",
+        Kind::List,
+        Text(""),
+        "servers of PostgreSQL that keep the catalog, such as a=db-a.internal:5432,b=db-b.internal:5432, or a=/run/postgresql:5432 for a socket; without one it lies in the sites' folders",
+    ),
+    Key::new(
+        "catalog.database",
+        Kind::Name,
+        Text("clarence"),
+        "the database on these servers; each cloud has one of its own",
+    ),
+    Key::new(
+        "catalog.user",
+        Kind::Name,
+        Text("clarence"),
+        "the node's role there",
+    ),
+    Key::new(
+        "catalog.password_file",
+        Kind::Path,
+        Unset,
+        "a file with its password, readable by its owner only",
+    ),
+    Key::new(
+        "catalog.ca",
+        Kind::Path,
+        Unset,
+        "authorities of the servers' certificates, PEM; without it only servers on this machine are called",
+    ),
+    Key::new(
         "embassy.host",
         Kind::Path,
         Unset,

@@ -143,6 +143,11 @@ impl Settings {
         if self.optional("embassy.host").is_some() != self.optional("embassy.bucket").is_some() {
             return refuse("embassy.host and embassy.bucket go together: set both or none");
         }
+        if self.optional("embassy.host").is_some() && !self.list("catalog.servers").is_empty() {
+            return refuse(
+                "embassy.host and catalog.servers exclude each other: a guest keeps its catalog in its own folders",
+            );
+        }
         if self.path("sites.a") == self.path("sites.b") {
             return refuse("sites.a and sites.b are the same folder; two sites need two");
         }

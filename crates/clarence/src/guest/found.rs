@@ -1,6 +1,6 @@
 //! `clarence guest found`: a cloud of the guest's own, at home, that keeps a twin at a host.
 
-use crate::args::Everywhere;
+use crate::args::{Everywhere, Found};
 use crate::config::{Places, Settings, template};
 use crate::exit::{Answer, Exit, Failure, Outcome};
 use crate::guest::args::GuestFound;
@@ -42,7 +42,7 @@ pub fn found(everywhere: &Everywhere, asked: &GuestFound, talk: Talk) -> Outcome
         write_configuration(&places, asked)?;
         let settings = Settings::read(Places::find(everywhere), &[])?;
         settings.check()?;
-        let report = node::found(&settings, &charter).await?;
+        let report = node::found(&settings, &charter, &Found::default()).await?;
         let layout = node::layout(&settings);
         site::make_owner(&layout, &Host::real())
             .map_err(|e| Failure::new(Exit::General, format!("the founding is void: {e}")))?;

@@ -16,7 +16,7 @@ const CHARTER_BYTES_MAX: u64 = 256 * 1024;
 pub async fn found(settings: &Settings, asked: &Found, talk: Talk) -> Outcome {
     settings.check()?;
     let charter = read_charter(asked.charter.as_deref())?;
-    let report = node::found(settings, &charter).await?;
+    let report = node::found(settings, &charter, asked).await?;
     tls::make_if_missing(settings, talk)?;
     talk.warn(
         "each share must go to its party and leave this machine; together they open everything",

@@ -48,8 +48,8 @@ pub fn up(everywhere: &Everywhere, asked: &Up, talk: Talk) -> Outcome {
             true => {
                 write_file(&settings, asked.sealed, talk)?;
                 let settings = read_for_up(Places::find(everywhere), flags)?;
-                let charter = found::read_charter(asked.charter.as_deref())?;
-                let report = node::found(&settings, &charter).await?;
+                let charter = found::read_charter(asked.found.charter.as_deref())?;
+                let report = node::found(&settings, &charter, &asked.found).await?;
                 talk.note(&format!(
                     "A cloud is founded.\n{}",
                     found::text(&charter, &report)

@@ -1,7 +1,7 @@
 //! The vault's process: the node without a door of its own.
 
 use super::{END_DOORS, FAILED, NEW_ENGINE, OPENED, failed, runtime};
-use crate::config::NodeConfig;
+use crate::config::{CatalogServers, NodeConfig};
 use crate::node::{self, RunError};
 use host::Host;
 use link::{Behind, Trunk};
@@ -34,9 +34,11 @@ fn walled(launcher: &Arc<Trunk>, mut config: NodeConfig) -> Result<(), RunError>
     if let Some(access) = &mut config.hsm {
         access.starter = super::module::starter(launcher);
     }
-    let role = match config.embassy {
-        None => wall::Role::Vault,
-        Some(_) => wall::Role::Guest,
+    let servers = config.catalog.as_ref();
+    let calls = config.embassy.is_some() || servers.is_some_and(CatalogServers::over_network);
+    let role = match calls {
+        false => wall::Role::Vault,
+        true => wall::Role::Guest,
     };
     let built = wall::build(role, &reads(&config), &writes(&config));
     let built = built.map_err(|e| failed(&e))?;
@@ -52,7 +54,7 @@ fn walled(launcher: &Arc<Trunk>, mut config: NodeConfig) -> Result<(), RunError>
     })
 }
 
-/// What the C library and the runtime look at, and the file with an HSM's PIN.
+/// What the C library and the runtime look at, and the files with an HSM's PIN and with what opens the catalog's servers.
 fn reads(config: &NodeConfig) -> Vec<PathBuf> {
     let system = [
         "/proc",
@@ -62,7 +64,14 @@ fn reads(config: &NodeConfig) -> Vec<PathBuf> {
         "/etc",
     ];
     let pin = config.hsm.iter().map(|access| access.pin_file.clone());
-    system.map(PathBuf::from).into_iter().chain(pin).collect()
+    let servers = config.catalog.iter().flat_map(|catalog| {
+        let files = catalog.password_file.iter().chain(&catalog.authorities);
+        let sockets = catalog.servers.iter().filter(|s| s.host.starts_with('/'));
+        let sockets = sockets.map(|server| PathBuf::from(&server.host));
+        files.cloned().chain(sockets)
+    });
+    let system = system.map(PathBuf::from).into_iter();
+    system.chain(pin).chain(servers).collect()
 }
 
 /// The node's folder, and where the sites' and the parties' folders lie: a folder that was lost is made again there.

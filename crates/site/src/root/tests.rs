@@ -69,9 +69,15 @@ impl Scene {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let (layout, host) = (Layout::in_folder(folder.path()), Host::real());
-        crate::found::found(&layout, &Charter::default(), &host, "clarence.example/t")
-            .await
-            .unwrap();
+        crate::found::found(
+            &layout,
+            &Charter::default(),
+            &host,
+            "clarence.example/t",
+            None,
+        )
+        .await
+        .unwrap();
         let node = started(folder.path()).await;
         unseal(&node, folder.path(), "share.clarence")
             .await
