@@ -33,10 +33,11 @@ pub fn begin_as(level: &str, format: &str, colour: bool) -> Result<(), Failure> 
 }
 
 /// The catalog's engine tells every file that it opens; at the usual levels that says nothing to an
-/// operator. A filter that names targets is taken as it is.
+/// operator. Its client of PostgreSQL would tell every row. A filter that names targets is taken as it is.
 fn directives(level: &str) -> String {
     match level {
         "info" | "warn" | "error" => format!("{level},fjall=error,lsm_tree=error"),
+        "debug" | "trace" => format!("{level},tokio_postgres=info"),
         other => other.to_owned(),
     }
 }

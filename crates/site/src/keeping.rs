@@ -12,11 +12,16 @@ use epoch::{Standing, Tenure};
 use host::{Host, files};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::RwLock;
+use tokio::time::Instant;
 use words::{CloudId, OpId, SiteId};
 use zeroize::Zeroizing;
 
+/// Between two attempts to record who is current.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+const NOT_RECORDED: &str = "the standing of the sites is not recorded yet";
 const PASSWORD_BYTES_MAX: u64 = 1024;
 const AUTHORITIES_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -136,6 +141,17 @@ impl Keeping {
         })
     }
 
+    /// Makes certain that what can be read is durable. Rows in the sites' folders are read only when they are; servers
+    /// show what their standby may not have yet, and a lookup waits for it.
+    pub async fn confirm(&self, host: &Host) -> Result<(), String> {
+        let Self::Servers(servers) = self else {
+            return Ok(());
+        };
+        let any = OpId::from_bytes(host.random());
+        let found = servers.postgres.lookup(any).await;
+        found.map(drop).map_err(|error| error.to_string())
+    }
+
     /// Ends the writer after what it has taken.
     pub async fn shutdown(&self) {
         match self {
@@ -152,6 +168,8 @@ pub struct Servers {
     tenure: Arc<Tenure>,
     /// Held for reading by each commit, for writing by what changes who is current.
     turn: Arc<RwLock<()>>,
+    /// When it was last tried to record who is current.
+    tried: Mutex<Option<Instant>>,
 }
 
 impl Servers {
@@ -171,6 +189,7 @@ impl Servers {
             names,
             tenure: Arc::clone(tenure),
             turn: Arc::default(),
+            tried: Mutex::default(),
         }))
     }
 
@@ -227,14 +246,27 @@ impl Servers {
             .unwrap_or_else(|_| Err("the task that records it stopped".to_owned()))
     }
 
+    /// The site that goes on alone although that is not recorded where it has to be. While both are current an attempt to
+    /// give one up that was recorded in part is no danger: whoever serves, has every chunk, and the rows are elsewhere.
+    fn unrecorded(&self) -> Option<SiteId> {
+        match self.tenure.standing() {
+            Standing::Only(remaining) if !self.tenure.view().settled => Some(remaining),
+            _ => None,
+        }
+    }
+
     /// Whether who is current is recorded where it has to be; tries again if it is not.
     async fn recorded(&self) -> Result<(), String> {
-        if self.tenure.view().settled {
+        let Some(remaining) = self.unrecorded() else {
             return Ok(());
-        }
-        let Standing::Only(remaining) = self.tenure.standing() else {
-            return Err("the standing of the sites is not recorded yet".to_owned());
         };
+        {
+            let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+            if tried.is_some_and(|last| last.elapsed() < TRY_AGAIN) {
+                return Err(NOT_RECORDED.to_owned());
+            }
+            *tried = Some(Instant::now());
+        }
         let (tenure, away) = (Arc::clone(&self.tenure), remaining.other());
         let head = tenure.record().head;
         let again = move || {
@@ -268,8 +300,8 @@ impl Engine for Servers {
             return refused(why);
         }
         let _turn = self.turn.read().await;
-        if !self.tenure.view().settled {
-            return refused("the standing of the sites is not recorded yet".to_owned());
+        if self.unrecorded().is_some() {
+            return refused(NOT_RECORDED.to_owned());
         }
         self.postgres.commit(request).await
     }

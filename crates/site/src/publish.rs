@@ -18,6 +18,9 @@ pub enum PublishingError {
     /// The vault or the catalog.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The catalog does not say that the newest entries are durable.
+    #[error("the newest entries are not confirmed by the catalog: {0}")]
+    NotConfirmed(String),
     /// The log's folder.
     #[error("{site}: {error}")]
     Folder {
@@ -108,6 +111,9 @@ impl Node {
         if size == next {
             return Ok(size);
         }
+        // What is signed is durable wherever the catalog is kept, and not only seen there.
+        let confirmed = self.opened.engine.confirm(&self.host).await;
+        confirmed.map_err(PublishingError::NotConfirmed)?;
         let now = self.host.now();
         let held = on_thread(site, held, move |to| to.checkpoint(now).map(drop)).await?;
         Ok(signed(&held).0)

@@ -5,7 +5,7 @@ use crate::Vault;
 use crate::error::VaultError;
 use crate::secrets::{Secrets, Tenant};
 use authn::Caller;
-use catalog::{Commit, Committed, Engine, Outcome};
+use catalog::{Commit, Committed, Engine, Outcome, ReadError};
 use host::Host;
 use ledger::{Entry, Fields, Kind, Receipt};
 use seal::LedgerKey;
@@ -256,7 +256,10 @@ async fn commit_until_taken(engine: &dyn Engine, host: &Host, mut entries: Vec<E
         let outcome = engine.commit(commit).await;
         let written = match &outcome {
             Outcome::Committed(_) => true,
-            Outcome::Unknown(_) => matches!(engine.lookup(op).await, Ok(Some(_))),
+            Outcome::Unknown(_) => match looked_up(engine, op).await {
+                Some(written) => written,
+                None => return,
+            },
             Outcome::Conflict { .. } | Outcome::Refused(_) => false,
         };
         if written {
@@ -267,6 +270,23 @@ async fn commit_until_taken(engine: &dyn Engine, host: &Host, mut entries: Vec<E
         );
         tokio::time::sleep(LATER_PAUSE).await;
         entries = again;
+    }
+}
+
+/// Whether an op took effect, asked until somebody knows; none if the catalog has stopped, for then nobody will.
+async fn looked_up(engine: &dyn Engine, op: OpId) -> Option<bool> {
+    loop {
+        match engine.lookup(op).await {
+            Ok(found) => return Some(found.is_some()),
+            Err(ReadError::Stopped(why)) => {
+                tracing::error!(why, "whether ledger entries were written is not known");
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "whether ledger entries were written is not known yet");
+                tokio::time::sleep(LATER_PAUSE).await;
+            }
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub const REMEMBER: &str = "INSERT INTO clarence.op (ver, op) \
 pub const ADVANCE: &str = "UPDATE clarence.head SET version = $1, next_index = $2";
 pub const STANDBYS: &str = "SELECT current_setting('synchronous_standby_names')";
 
+const MOVE: &str = "UPDATE clarence.head SET barrier = barrier + 1";
+const WARNED: &str = "the server warned while it waited for the standby";
+
 /// How many ops can be looked up, as in the embedded engine.
 const OPS_KEPT: u64 = 131_072;
 /// How often older ones are taken away.
@@ -44,7 +47,7 @@ pub struct Below {
     /// The node that may write, if only one may.
     pub holder: Option<Vec<u8>>,
     /// Whether the server waits for a standby.
-    standby: bool,
+    pub standby: bool,
 }
 
 impl Base for Below {
@@ -195,6 +198,10 @@ pub enum Failed {
 /// Writes what the plan says and commits. After this the session is good for the next batch, or it failed.
 pub async fn finish(session: &Session, below: &Below, plan: &Plan) -> Result<Sites, Failed> {
     let (client, statements) = (&session.client, parsed(session));
+    if client.is_closed() {
+        let why = "the connection ended before anything was written".to_owned();
+        return Err(Failed::Nothing(why, None));
+    }
     let Writes {
         put,
         versions,
@@ -244,8 +251,7 @@ pub async fn finish(session: &Session, below: &Below, plan: &Plan) -> Result<Sit
     parts.into_iter().collect::<Result<(), _>>().map_err(part)?;
     committed.map_err(|error| Failed::Unknown(error_chain(&error)))?;
     if session.take_warning() {
-        let why = "the server warned while it waited for the standby".to_owned();
-        return Err(Failed::Unknown(why));
+        return Err(Failed::Unknown(WARNED.to_owned()));
     }
     let after = standbys.and_then(|row| row.try_get::<_, String>(0));
     let after = after.is_ok_and(|names| !names.trim().is_empty());
@@ -263,6 +269,24 @@ fn part(error: Error) -> Failed {
     }
 }
 
+/// Ends a batch of which nothing is written, and makes certain that what it was turned away for is durable wherever the
+/// server waits for a standby.
+pub async fn confirm(session: &Session) -> Result<(), Failed> {
+    session.take_warning();
+    let (moved, committed) = tokio::join!(
+        biased;
+        session.client.batch_execute(MOVE),
+        session.client.batch_execute("COMMIT"),
+    );
+    let unknown = |error: Error| Failed::Unknown(error_chain(&error));
+    moved.map_err(unknown)?;
+    committed.map_err(unknown)?;
+    match session.take_warning() {
+        true => Err(Failed::Unknown(WARNED.to_owned())),
+        false => Ok(()),
+    }
+}
+
 /// Looks an op up behind the lock, and makes certain that what is found is durable wherever the server waits for
 /// a standby: a row that a restarted primary shows need not have reached it.
 pub async fn look_up(session: &Session, op: OpId) -> Result<Option<u64>, Failed> {
@@ -274,7 +298,7 @@ pub async fn look_up(session: &Session, op: OpId) -> Result<Option<u64>, Failed>
         client.batch_execute("BEGIN"),
         async { client.query_one(&statements.head, &[]).await },
         async { client.query(&statements.ops, &[&ops]).await },
-        client.batch_execute("UPDATE clarence.head SET barrier = barrier + 1"),
+        client.batch_execute(MOVE),
         client.batch_execute("COMMIT"),
     );
     let unknown = |error: Error| Failed::Unknown(error_chain(&error));
@@ -284,9 +308,7 @@ pub async fn look_up(session: &Session, op: OpId) -> Result<Option<u64>, Failed>
     moved.map_err(unknown)?;
     committed.map_err(unknown)?;
     if session.take_warning() {
-        return Err(Failed::Unknown(
-            "the server warned while it waited for the standby".to_owned(),
-        ));
+        return Err(Failed::Unknown(WARNED.to_owned()));
     }
     found
         .first()

@@ -9,10 +9,10 @@ use super::session::{Session, error_chain};
 use futures::future::join_all;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Between two looks for a primary.
-const AGAIN: Duration = Duration::from_millis(200);
+pub const AGAIN: Duration = Duration::from_millis(200);
 
 /// The servers of one catalog.
 pub struct Cluster {
@@ -46,6 +46,11 @@ impl Cluster {
         (known.primary, known.timeline)
     }
 
+    /// Whether a session is one with the newest primary that is known.
+    pub fn newest(&self, session: &Session) -> bool {
+        session.timeline == Some(self.known().timeline)
+    }
+
     /// The primary of this timeline gave trouble: look at all members before a session is made again.
     pub fn forget(&self, timeline: u32) {
         let mut known = self.known();
@@ -71,11 +76,15 @@ impl Cluster {
 
     /// A session with the primary, ready for work, at the latest at `until`.
     pub async fn session(&self, until: Instant) -> Result<Session, String> {
+        if Instant::now() >= until {
+            return Err("no primary answered in time".to_owned());
+        }
         loop {
             let found = match self.find().await {
-                Ok(mut session) => match session.prepare().await {
-                    Ok(()) => return Ok(session),
-                    Err(error) => error_chain(&error),
+                Ok(mut session) => match timeout(self.options.deadline, session.prepare()).await {
+                    Ok(Ok(())) => return Ok(session),
+                    Ok(Err(error)) => error_chain(&error),
+                    Err(_) => "the primary did not answer in time".to_owned(),
                 },
                 Err(error) => error.to_string(),
             };
@@ -126,14 +135,16 @@ impl Cluster {
         }
         match (newest, denied) {
             (Some(session), _) => {
-                let mut known = self.known();
                 let timeline = session.timeline.unwrap_or_default();
-                if timeline >= known.timeline {
-                    *known = Known {
-                        primary: Some(session.member),
-                        timeline,
-                    };
+                let mut known = self.known();
+                if timeline < known.timeline {
+                    let why = format!("member {} was primary before", session.member);
+                    return Err(OpenError::NoPrimary(why));
                 }
+                *known = Known {
+                    primary: Some(session.member),
+                    timeline,
+                };
                 drop(known);
                 Ok(session)
             }

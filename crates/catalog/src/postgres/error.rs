@@ -21,6 +21,11 @@ pub enum OpenError {
         "{0} is not this machine, and no TLS is configured for the catalog's servers; nothing was sent. Set the authority that signed their certificates"
     )]
     Plain(String),
+    /// No certificate can be for this name.
+    #[error(
+        "{0} has no name that a certificate can have; nothing was sent. Name the server as its certificate does"
+    )]
+    Name(String),
     /// The server is too old.
     #[error("the server is PostgreSQL {0}; version 15 or newer is needed. Nothing was changed")]
     Version(String),
@@ -36,7 +41,7 @@ pub enum OpenError {
     NotFounded(String),
     /// The database holds something already.
     #[error(
-        "the database {0} holds a catalog already, of cloud {1}; nothing was changed. Each cloud needs a database of its own"
+        "the database {0} holds a catalog already, of cloud {1}; nothing was changed. Each cloud needs a database of its own; what a founding that failed left is taken away by DROP SCHEMA clarence CASCADE"
     )]
     Taken(String, String),
     /// Another cloud's catalog.

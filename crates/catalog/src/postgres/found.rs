@@ -3,9 +3,10 @@
 use super::cluster::Cluster;
 use super::dial::Dial;
 use super::error::OpenError;
-use super::options::{Durability, Options};
-use super::session::{Session, error_chain};
+use super::options::Options;
+use super::session::{Session, callable, error_chain};
 use std::sync::Arc;
+use tokio::time::timeout;
 use tokio_postgres::Error;
 use words::CloudId;
 
@@ -25,11 +26,22 @@ pub async fn found(
     worker: Option<&str>,
 ) -> Result<(), OpenError> {
     let database = options.database.clone();
-    let durability = options.durability;
+    callable(&options)?;
+    let deadline = options.deadline;
     let session = Cluster::new(options, dial).first().await?;
-    check_server(&session, durability).await?;
-    if let Some(head) = head_of(&session).await? {
-        return Err(OpenError::Taken(database, head.cloud()));
+    let made = timeout(deadline, make(&session, cloud, worker, &database)).await;
+    made.map_err(|_| OpenError::NoAnswer)?
+}
+
+async fn make(
+    session: &Session,
+    cloud: CloudId,
+    worker: Option<&str>,
+    database: &str,
+) -> Result<(), OpenError> {
+    check_version(session)?;
+    if let Some(head) = head_of(session).await? {
+        return Err(OpenError::Taken(database.to_owned(), head.cloud()));
     }
     let format = FORMAT.to_string();
     let cloud = hex(cloud.as_bytes());
@@ -56,12 +68,8 @@ pub async fn found(
 }
 
 /// Looks at a server and its catalog before anything is written.
-pub async fn check(
-    session: &Session,
-    cloud: CloudId,
-    durability: Durability,
-) -> Result<(), OpenError> {
-    check_server(session, durability).await?;
+pub async fn check(session: &Session, cloud: CloudId) -> Result<(), OpenError> {
+    check_version(session)?;
     let database = session
         .client
         .query_one("SELECT current_database()::text", &[])
@@ -132,29 +140,11 @@ async fn head_of(session: &Session) -> Result<Option<Head>, OpenError> {
     row.map(read).transpose().map_err(told)
 }
 
-async fn check_server(session: &Session, durability: Durability) -> Result<(), OpenError> {
-    if session.server.0 < OLDEST {
-        return Err(OpenError::Version(session.server.1.clone()));
+fn check_version(session: &Session) -> Result<(), OpenError> {
+    match session.server.0 < OLDEST {
+        true => Err(OpenError::Version(session.server.1.clone())),
+        false => Ok(()),
     }
-    if durability == Durability::Waived {
-        return Ok(());
-    }
-    for (setting, right) in [
-        ("fsync", "on"),
-        ("full_page_writes", "on"),
-        ("synchronous_commit", "on"),
-    ] {
-        let row = session
-            .client
-            .query_one("SELECT current_setting($1)", &[&setting])
-            .await
-            .map_err(told)?;
-        let is: String = row.try_get(0).map_err(told)?;
-        if is != right {
-            return Err(OpenError::NotDurable(format!("{setting} = {is}")));
-        }
-    }
-    Ok(())
 }
 
 fn told(error: Error) -> OpenError {

@@ -39,7 +39,7 @@ use writer::{Message, Waiting, Writer};
 /// Bytes of commits that may wait, in KiB.
 const ROOM_KIB: usize = 64 * 1024;
 /// How long another node that seems to use the catalog is waited for.
-const IN_USE_WAIT: Duration = Duration::from_secs(5);
+const IN_USE_WAIT: Duration = Duration::from_secs(15);
 /// Messages that may wait for the writer.
 const QUEUE: usize = 4096;
 
@@ -82,13 +82,17 @@ impl Postgres {
         dial: Arc<dyn Dial>,
         cloud: CloudId,
     ) -> Result<Self, OpenError> {
+        session::callable(&options)?;
+        let deadline = options.deadline;
         let cluster = Arc::new(Cluster::new(options, dial));
         let mut session = cluster.first().await?;
-        found::check(&session, cloud, cluster.options().durability).await?;
+        let checked = timeout(deadline, found::check(&session, cloud)).await;
+        checked.map_err(|_| OpenError::NoAnswer)??;
         if let Some(holder) = cluster.options().holder {
-            take_over(&session, holder, cluster.options().deadline).await?;
+            take_over(&session, holder, deadline).await?;
         }
-        let parsed = session.prepare().await;
+        let parsed = timeout(deadline, session.prepare()).await;
+        let parsed = parsed.map_err(|_| OpenError::NoAnswer)?;
         parsed.map_err(|error| OpenError::Server(session::error_chain(&error)))?;
         let (messages, queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Counts::default());

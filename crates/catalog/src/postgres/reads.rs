@@ -1,14 +1,14 @@
 //! Reads, from the primary only: a standby has what was flushed there, not always applied.
 
 use super::batch::{end_of, unsigned};
-use super::cluster::Cluster;
+use super::cluster::{AGAIN, Cluster};
 use super::session::{Session, Statements, error_chain};
 use crate::engine::{KeyRange, Order, ReadError, Row};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::{Client, Error};
 
 pub const GET: &str = "SELECT ver, v FROM clarence.row WHERE k = $1";
@@ -113,22 +113,24 @@ impl Reads {
             };
             let answer = question.put(&session.client, statements);
             let answer = timeout(deadline, answer).await;
-            let newest = self.cluster.standing().1;
             let why = match answer {
-                Ok(Ok(rows)) if session.timeline == Some(newest) => return Ok(rows),
+                Ok(Ok(rows)) if self.cluster.newest(&session) => return Ok(rows),
                 Ok(Ok(_)) => "another server became primary meanwhile".to_owned(),
                 Ok(Err(error)) => error_chain(&error),
                 Err(_) => "the primary did not answer in time".to_owned(),
             };
             self.discard(slot, &session).await;
-            if Instant::now() >= until {
+            if Instant::now() + AGAIN >= until {
                 return Err(ReadError::Unreadable(why));
             }
+            sleep(AGAIN).await;
         }
     }
 
     async fn session(&self, slot: usize, until: Instant) -> Result<Arc<Session>, ReadError> {
-        let mut held = self.slots[slot].lock().await;
+        let held = timeout_at(until, self.slots[slot].lock()).await;
+        let late = |_| ReadError::Unreadable("no primary answered in time".to_owned());
+        let mut held = held.map_err(late)?;
         if let Some(session) = held.as_ref()
             && !session.client.is_closed()
         {

@@ -3,7 +3,7 @@
 
 use super::dial::{Dial, Stream};
 use super::error::OpenError;
-use super::options::{Member, Options};
+use super::options::{Durability, Member, Options};
 use super::tls::{Speaks, Wire};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +21,14 @@ use words::SiteId;
 /// that it does not keep the head locked for the others.
 const SETTINGS: &str = "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=0 \
     -c idle_in_transaction_session_timeout=3s -c default_transaction_isolation=read\\ committed \
-    -c default_transaction_read_only=off -c client_min_messages=warning -c search_path=pg_catalog";
+    -c default_transaction_read_only=off -c client_min_messages=warning -c search_path=pg_catalog \
+    -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10s";
 
+/// A node whose machine lost power is noticed by the server within some ten seconds, so that another can take its place.
 const WHO: &str = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int, \
     current_setting('server_version'), CASE WHEN NOT pg_is_in_recovery() \
-    THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
+    THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, \
+    current_setting('fsync'), current_setting('full_page_writes')";
 
 /// The advisory lock that shows that a node uses the database's catalog: "CLARENCE" in ASCII.
 const IN_USE: i64 = 0x434c_4152_454e_4345;
@@ -39,6 +42,8 @@ pub struct Session {
     pub timeline: Option<u32>,
     pub server: (i32, String),
     pub statements: Option<Statements>,
+    /// The setting by which a power cut would take what was acknowledged.
+    forgets: Option<String>,
     warned: Arc<AtomicBool>,
     task: AbortHandle,
 }
@@ -70,15 +75,7 @@ impl Session {
     pub async fn open(options: &Options, dial: &dyn Dial, index: usize) -> Result<Self, OpenError> {
         let member = &options.members[index];
         let away = |why: String| OpenError::NoPrimary(format!("{} {why}", name(member)));
-        let server = match &options.tls {
-            Some(config) => Some(Speaks {
-                config: Arc::clone(config),
-                name: ServerName::try_from(member.host.clone())
-                    .map_err(|e| away(format!("has no name that a certificate can have: {e}")))?,
-            }),
-            None if stays_here(member) => None,
-            None => return Err(OpenError::Plain(name(member))),
-        };
+        let server = speaks(options, member)?;
         let opening = async {
             let stream = dial.dial(member).await.map_err(|e| away(e.to_string()))?;
             let stream = Wire(stream);
@@ -98,7 +95,11 @@ impl Session {
                     Self::connect(&config, stream, NoTls, member, index).await
                 }
             };
-            opened.map_err(|error| said_no(member, &error))
+            let session = opened.map_err(|error| said_no(member, &error))?;
+            match (options.durability, &session.forgets) {
+                (Durability::Required, Some(what)) => Err(OpenError::NotDurable(what.clone())),
+                _ => Ok(session),
+            }
         };
         match timeout(options.deadline.min(Duration::from_secs(5)), opening).await {
             Ok(opened) => opened,
@@ -126,6 +127,7 @@ impl Session {
             timeline: None,
             server: (0, String::new()),
             statements: None,
+            forgets: None,
             warned,
             task,
         };
@@ -133,6 +135,12 @@ impl Session {
         let timeline: Option<String> = row.try_get(3)?;
         session.timeline = timeline.and_then(|text| u32::from_str_radix(&text, 16).ok());
         session.server = (row.try_get(1)?, row.try_get(2)?);
+        for (at, setting) in [(4, "fsync"), (5, "full_page_writes")] {
+            let is: String = row.try_get(at)?;
+            if is != "on" {
+                session.forgets = Some(format!("{setting} = {is}"));
+            }
+        }
         Ok(session)
     }
 
@@ -167,6 +175,26 @@ impl Session {
     pub fn take_warning(&self) -> bool {
         self.warned.swap(false, Ordering::AcqRel)
     }
+}
+
+/// TLS to a member; none over a socket, nor without authorities on this machine.
+fn speaks(options: &Options, member: &Member) -> Result<Option<Speaks>, OpenError> {
+    match &options.tls {
+        _ if member.host.starts_with('/') => Ok(None),
+        Some(config) => Ok(Some(Speaks {
+            config: Arc::clone(config),
+            name: ServerName::try_from(member.host.clone())
+                .map_err(|_| OpenError::Name(name(member)))?,
+        })),
+        None if stays_here(member) => Ok(None),
+        None => Err(OpenError::Plain(name(member))),
+    }
+}
+
+/// Whether every member can be called as it has to be, before any is.
+pub fn callable(options: &Options) -> Result<(), OpenError> {
+    let mut members = options.members.iter();
+    members.try_for_each(|member| speaks(options, member).map(drop))
 }
 
 /// What the server is called in messages.

@@ -3,7 +3,7 @@
 
 use super::Counts;
 use super::batch::{self, Below, Failed};
-use super::cluster::Cluster;
+use super::cluster::{AGAIN, Cluster};
 use super::session::Session;
 use crate::engine::{Commit, ReadError};
 use crate::outcome::{Committed, Outcome, Refused, Sites};
@@ -11,7 +11,7 @@ use crate::plan::{Accepted, Plan, Verdict, commit_bytes};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use words::OpId;
 use words::limits::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX};
@@ -22,6 +22,7 @@ pub struct Waiting {
     bytes: usize,
     answer: oneshot::Sender<Outcome>,
     room: OwnedSemaphorePermit,
+    since: Instant,
 }
 
 impl Waiting {
@@ -35,6 +36,7 @@ impl Waiting {
             request,
             answer,
             room,
+            since: Instant::now(),
         }
     }
 }
@@ -57,6 +59,8 @@ pub struct Writer {
     /// Taken from the queue and not looked at yet.
     next: Option<Message>,
     counts: Arc<Counts>,
+    /// Whether the session shows others that the catalog is in use.
+    marked: bool,
     /// Why nothing is written any more.
     stopped: Option<String>,
 }
@@ -86,6 +90,7 @@ impl Writer {
             queue,
             next: None,
             counts,
+            marked: true,
             stopped: None,
         }
     }
@@ -173,8 +178,10 @@ impl Writer {
             .filter(|told| matches!(told.fate, Fate::Accepted(_)))
             .count();
         if accepted == 0 {
-            self.roll_back().await;
-            return settle(told, Sites::Both);
+            return match self.turn_away(&below).await {
+                Ok(()) => settle(told, Sites::Both),
+                Err(failed) => self.fail(told, &failed),
+            };
         }
         match self.finish(&below, &plan).await {
             Ok(sites) => {
@@ -189,21 +196,16 @@ impl Writer {
 
     /// Begins the batch at the primary; tries again over a take-over, since nothing is written yet.
     async fn begin(&mut self, batch: &[Waiting]) -> Result<Below, String> {
-        let until = Instant::now() + self.cluster.options().hold;
+        let since = batch.iter().map(|waiting| waiting.since).min();
+        let hold = self.cluster.options().hold;
+        let until = since.unwrap_or_else(Instant::now) + hold;
         let requests: Vec<&Commit> = batch.iter().map(|waiting| &waiting.request).collect();
         loop {
-            if self.session.is_none() {
-                let session = self.cluster.session(until).await?;
-                if self.cluster.options().holder.is_some() {
-                    // Whoever else has it is told by the head. It may be this node's own connection that broke.
-                    let _ = session.mark().await;
-                }
-                self.session = Some(session);
-            }
+            let deadline = self.cluster.options().deadline;
+            self.connect(until).await?;
             let Some(session) = &self.session else {
                 continue;
             };
-            let deadline = self.cluster.options().deadline;
             let why = match timeout(deadline, batch::begin(session, &requests)).await {
                 Ok(Ok(below)) => return Ok(below),
                 Ok(Err(error)) => super::session::error_chain(&error),
@@ -211,10 +213,52 @@ impl Writer {
             };
             tracing::warn!(%why, "a batch could not be begun; nothing of it was sent");
             self.drop_session();
-            if Instant::now() >= until {
+            if Instant::now() + AGAIN >= until {
                 return Err(why);
             }
+            sleep(AGAIN).await;
         }
+    }
+
+    /// A session with the newest primary that is known, and others told that the catalog is in use.
+    async fn connect(&mut self, until: Instant) -> Result<(), String> {
+        let newest = |session: &Session| self.cluster.newest(session);
+        if !self.session.as_ref().is_some_and(newest) {
+            self.session = None;
+            self.session = Some(self.cluster.session(until).await?);
+            self.marked = false;
+        }
+        if let Some(session) = &self.session
+            && self.cluster.options().holder.is_some()
+            && !self.marked
+        {
+            // Whoever else shows it: what counts stands in the head. It may be this node's own connection that broke.
+            let deadline = self.cluster.options().deadline;
+            self.marked = matches!(timeout(deadline, session.mark()).await, Ok(Ok(true)));
+        }
+        Ok(())
+    }
+
+    /// Nothing of a batch is written: ends it.
+    async fn turn_away(&mut self, below: &Below) -> Result<(), Failed> {
+        if !below.standby {
+            self.roll_back().await;
+            return Ok(());
+        }
+        let Some(session) = &self.session else {
+            return Err(Failed::Unknown("the connection is gone".to_owned()));
+        };
+        let deadline = self.cluster.options().deadline;
+        let confirmed = match timeout(deadline, batch::confirm(session)).await {
+            Ok(confirmed) => confirmed,
+            Err(_) => Err(Failed::Unknown(
+                "the primary did not answer in time".to_owned(),
+            )),
+        };
+        if confirmed.is_err() {
+            self.drop_session();
+        }
+        confirmed
     }
 
     async fn finish(&mut self, below: &Below, plan: &Plan) -> Result<Sites, Failed> {
@@ -227,6 +271,12 @@ impl Writer {
             Err(_) => Err(Failed::Unknown(
                 "the primary did not answer in time".to_owned(),
             )),
+        };
+        let finished = match finished {
+            Ok(_) if !self.cluster.newest(session) => Err(Failed::Unknown(
+                "another server became primary meanwhile".to_owned(),
+            )),
+            finished => finished,
         };
         if finished.is_err() {
             // Dropped, never cancelled: a cancelled commit is acknowledged without its standby.
@@ -255,6 +305,8 @@ impl Writer {
     fn fail(&self, told: Vec<Told>, failed: &Failed) {
         for Told { answer, fate, .. } in told {
             let outcome = match (failed, fate) {
+                // It took effect before, whatever became of this batch.
+                (_, Fate::Answer(known @ Outcome::Unknown(_))) => known,
                 (Failed::Nothing(why, code), _) => Outcome::Refused(refusal(why, code.as_ref())),
                 (Failed::Unknown(why), Fate::Accepted(_)) => {
                     self.counts.unknown.fetch_add(1, Ordering::Relaxed);
@@ -271,10 +323,20 @@ impl Writer {
 
     async fn look_up(&mut self, op: OpId) -> Result<Option<u64>, ReadError> {
         let until = Instant::now() + self.cluster.options().hold;
-        if self.session.is_none() {
-            let found = self.cluster.session(until).await;
-            self.session = Some(found.map_err(ReadError::Unreadable)?);
+        loop {
+            match self.look_up_once(op, until).await {
+                Err(ReadError::Unreadable(why)) if Instant::now() + AGAIN < until => {
+                    tracing::debug!(why, "a lookup is tried again");
+                    sleep(AGAIN).await;
+                }
+                told => return told,
+            }
         }
+    }
+
+    async fn look_up_once(&mut self, op: OpId, until: Instant) -> Result<Option<u64>, ReadError> {
+        let connected = self.connect(until).await;
+        connected.map_err(ReadError::Unreadable)?;
         let Some(session) = &self.session else {
             return Err(ReadError::Unreadable("the connection is gone".to_owned()));
         };

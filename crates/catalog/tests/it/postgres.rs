@@ -4,7 +4,7 @@
 use crate::conformance::conforms;
 use crate::server::{Server, direct, options};
 use crate::world::{CLOUD, all_rows, commit, committed, delete, entry, op, put, put_one};
-use catalog::postgres::{OpenError, Options, Status, found};
+use catalog::postgres::{Member, OpenError, Options, Status, found};
 use catalog::{Commit, Engine, KeyRange, Order, Outcome, Postgres, Precondition, Refused, Sites};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,6 +219,15 @@ async fn bad_servers_are_refused_in_words() {
     far.members[0].host = "192.0.2.1".into();
     let refused = open(far, CLOUD).await.err().unwrap();
     assert!(matches!(refused, OpenError::Plain(_)), "{refused}");
+    // Also one that is not needed now and would be after a take-over.
+    let mut later = owner();
+    later.members.push(Member {
+        site: SiteId::B,
+        host: "db-b.example".into(),
+        port: 5432,
+    });
+    let refused = open(later, CLOUD).await.err().unwrap();
+    assert!(matches!(refused, OpenError::Plain(_)), "{refused}");
     server.sql("ALTER SYSTEM SET fsync = off");
     server.sql("SELECT pg_reload_conf()");
     let refused = loop {
@@ -371,7 +380,12 @@ async fn a_primary_that_hangs_is_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_was_cancelled_is_not_acknowledged() {
     let (a, b) = pair().await;
-    let engine = impatient(&[&a, &b]).await;
+    let engine = opened_with(Options {
+        deadline: Duration::from_secs(3),
+        hold: Duration::from_secs(5),
+        ..options(&[&a, &b], "worker")
+    })
+    .await;
     assert_eq!(put_one(&*engine, b"T1", b"").await.sites(), Sites::Both);
     b.kill();
     let cancel = async {
