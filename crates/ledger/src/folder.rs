@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// The name of the checkpoint in a log's folder.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
+/// The name of the newest checkpoint that enough witnesses cosigned.
+pub const WITNESSED_FILE: &str = "checkpoint.witnessed";
 /// The name of the file of verifier keys in a log's folder.
 pub const VERIFIER_FILE: &str = "verifier-keys";
 
@@ -60,6 +62,10 @@ impl Folder {
     /// The checkpoint as it is stored; `None` if there is none.
     pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, FolderError> {
         self.optional(CHECKPOINT_FILE, NOTE_BYTES_MAX)
+    }
+    /// The newest checkpoint with its cosignatures as it is stored; `None` if there is none.
+    pub fn witnessed(&self) -> Result<Option<Vec<u8>>, FolderError> {
+        self.optional(WITNESSED_FILE, NOTE_BYTES_MAX)
     }
     /// The file of verifier keys; `None` if there is none.
     pub fn verifier_keys(&self) -> Result<Option<Vec<u8>>, FolderError> {

@@ -300,6 +300,16 @@ impl VerifierKeys {
             false => Err(self.other_origin(&checkpoint).into()),
         }
     }
+    /// The note with the log's own two lines and no others; they are not checked here.
+    #[must_use]
+    pub fn own_lines(&self, note: &Note) -> Note {
+        let own = [self.ed25519_id(), self.ml_dsa_id()];
+        let is_own = |line: &&SignatureLine| line.name == self.name && own.contains(&line.key_id);
+        Note {
+            text: note.text.clone(),
+            signatures: note.signatures.iter().filter(is_own).cloned().collect(),
+        }
+    }
     /// Checks both signatures of a text of another kind, see [`LogKeys::sign_text`].
     pub fn open_text(&self, note: &Note) -> Result<(), SignatureError> {
         match is_other_text(&note.text) {
@@ -308,7 +318,8 @@ impl VerifierKeys {
         }
     }
 
-    fn check(&self, note: &Note) -> Result<(), SignatureError> {
+    /// Checks both signatures of a note, whatever its text says; [`VerifierKeys::open`] reads it as well.
+    pub fn check(&self, note: &Note) -> Result<(), SignatureError> {
         let classical = self.only(note, self.ed25519_id(), Algorithm::Ed25519)?;
         let later = self.only(note, self.ml_dsa_id(), Algorithm::MlDsa65)?;
         UnparsedPublicKey::new(&ED25519, &self.ed25519)
@@ -368,7 +379,7 @@ fn ml_dsa_prefix() -> Vec<u8> {
         .finish()
 }
 
-fn key_id(name: &str, material: &[u8]) -> [u8; 4] {
+pub(crate) fn key_id(name: &str, material: &[u8]) -> [u8; 4] {
     let hash = sha256(&[name.as_bytes(), b"\n", material].concat());
     [hash[0], hash[1], hash[2], hash[3]]
 }

@@ -3,12 +3,13 @@
 //! the values stay in a sealed opening. [`Entry`] is prepared and not yet durable; [`Receipt`] is the proof
 //! that it is durable, and whoever unwraps a key or releases a byte demands one.
 //!
-//! Never here: keys that open data, the catalog, the network. The core does no I/O; only [`mod@publish`]
-//! and [`mod@verify`] touch files, through `host::files`.
+//! Never here: keys that open data, the catalog, the network. The core does no I/O; only [`mod@publish`],
+//! [`mod@verify`] and [`witnessed`] touch files, through `host::files`.
 //!
 //! Reading order: [`kind`], [`fields`], [`entry`], [`tree`], [`tile`], [`note`], [`keys`], [`folder`],
-//! [`mod@publish`], [`mod@verify`], [`disclose`], [`erasure`].
+//! [`mod@publish`], [`mod@verify`], [`cosignature`], [`quorum`], [`witnessed`], [`disclose`], [`erasure`].
 
+pub mod cosignature;
 pub mod disclose;
 pub mod entry;
 pub mod erasure;
@@ -19,12 +20,15 @@ pub mod keys;
 pub mod kind;
 pub mod note;
 pub mod publish;
+pub mod quorum;
 pub mod record;
 mod resume;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witnessed;
 
+pub use cosignature::WitnessKey;
 pub use disclose::Disclosure;
 pub use entry::{Entry, LEAF_BYTES, Leaf, Receipt, row_key};
 pub use erasure::{ErasureReceipt, ReceiptError};
@@ -33,6 +37,8 @@ pub use keys::{LogKeys, VerifierKeys};
 pub use kind::Kind;
 pub use note::Checkpoint;
 pub use publish::Publisher;
+pub use quorum::Quorum;
 pub use record::opening::OpeningError;
 pub use tree::sha256;
 pub use verify::{Relation, Trust, Verified, compare_folders, verify};
+pub use witnessed::Witnessed;

@@ -56,16 +56,9 @@ impl Note {
         let below = below
             .strip_suffix('\n')
             .ok_or(NoteError::Note("the last line is cut"))?;
-        let signatures = below
-            .split('\n')
-            .map(SignatureLine::parse)
-            .collect::<Result<Vec<_>, _>>()?;
-        if signatures.len() > SIGNATURES_MAX {
-            return Err(NoteError::Note("too many signatures"));
-        }
         Ok(Self {
             text: format!("{text}\n"),
-            signatures,
+            signatures: SignatureLine::parse_all(below)?,
         })
     }
     /// The note as it is stored and sent.
@@ -73,19 +66,38 @@ impl Note {
     pub fn to_text(&self) -> String {
         let mut note = format!("{}\n", self.text);
         for line in &self.signatures {
-            let mut blob = line.key_id.to_vec();
-            blob.extend_from_slice(&line.signature);
-            note.push_str(&format!(
-                "\u{2014} {} {}\n",
-                line.name,
-                STANDARD.encode(blob)
-            ));
+            note.push_str(&line.to_text());
         }
         note
     }
 }
 
 impl SignatureLine {
+    /// Reads one or more signature lines without a note, as a witness answers.
+    pub fn read_all(bytes: &[u8]) -> Result<Vec<Self>, NoteError> {
+        let lines = std::str::from_utf8(bytes).map_err(|_| NoteError::Note("it is not UTF-8"))?;
+        let lines = lines
+            .strip_suffix('\n')
+            .ok_or(NoteError::Note("the last line is cut"))?;
+        Self::parse_all(lines)
+    }
+    /// The line as it stands in a note, with its newline.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let blob = [self.key_id.as_slice(), &self.signature].concat();
+        format!("\u{2014} {} {}\n", self.name, STANDARD.encode(blob))
+    }
+
+    fn parse_all(lines: &str) -> Result<Vec<Self>, NoteError> {
+        let parsed: Vec<Self> = lines
+            .split('\n')
+            .map(Self::parse)
+            .collect::<Result<_, _>>()?;
+        match parsed.len() > SIGNATURES_MAX {
+            true => Err(NoteError::Note("too many signatures")),
+            false => Ok(parsed),
+        }
+    }
     fn parse(line: &str) -> Result<Self, NoteError> {
         let malformed = NoteError::Note("a signature line is malformed");
         let rest = line.strip_prefix("\u{2014} ").ok_or(malformed.clone())?;

@@ -225,27 +225,32 @@ pub fn verify_consistency(old: (u64, &Hash), new: (u64, &Hash), proof: &[Hash]) 
     if old.0 == 0 {
         return proof.is_empty() && *old.1 == empty_root();
     }
-    if old.0 > new.0 {
-        return false;
+    consistency_roots(old, new.0, proof) == Some((*old.1, *new.1))
+}
+
+/// The roots at the old and at the new size that a consistency proof leads to; `None` if it cannot be one
+/// between these sizes, of which the old one may not be 0 and has to be below the new one. If the new root
+/// is the right one, so is the old one: a tree has only one root at each smaller size. Where the old tree is
+/// one perfect subtree the proof does not hold its root, and `old.1` comes back as it was given.
+#[must_use]
+pub fn consistency_roots(old: (u64, &Hash), new: u64, proof: &[Hash]) -> Option<(Hash, Hash)> {
+    if old.0 == 0 || old.0 >= new {
+        return None;
     }
-    let (mut place, mut last) = (old.0 - 1, new.0 - 1);
+    let (mut place, mut last) = (old.0 - 1, new - 1);
     while place & 1 == 1 {
         place >>= 1;
         last >>= 1;
     }
     // Where the old tree is one perfect subtree, its root is not repeated in the proof.
-    let (seed, rest) = if old.0.is_power_of_two() {
-        (old.1, proof)
-    } else {
-        let Some((first, rest)) = proof.split_first() else {
-            return false;
-        };
-        (first, rest)
+    let (seed, rest) = match old.0.is_power_of_two() {
+        true => (old.1, proof),
+        false => proof.split_first()?,
     };
     let (mut old_hash, mut new_hash) = (*seed, *seed);
     for sibling in rest {
         if last == 0 {
-            return false;
+            return None;
         }
         if place & 1 == 1 || place == last {
             old_hash = node_hash(sibling, &old_hash);
@@ -260,5 +265,5 @@ pub fn verify_consistency(old: (u64, &Hash), new: (u64, &Hash), proof: &[Hash]) 
         place >>= 1;
         last >>= 1;
     }
-    last == 0 && old_hash == *old.1 && new_hash == *new.1
+    (last == 0).then_some((old_hash, new_hash))
 }

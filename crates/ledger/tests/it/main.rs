@@ -12,3 +12,4 @@ mod support;
 mod tamper;
 mod tokens;
 mod tree;
+mod witnessed;
