@@ -17,6 +17,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("people", &["words", "seal", "ledger"]),
     ("charter", &["words", "host", "sign"]),
     ("tls", &["words", "host"]),
+    ("witness", &["words", "host", "tls", "ledger"]),
     ("authn", &["words"]),
     ("policy", &["words", "authn"]),
     ("epoch", &["words", "host"]),
@@ -156,10 +157,15 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     (
         "tokio-rustls",
-        &["catalog", "gate", "embassy", "sqldoor", "clarence"],
+        &[
+            "catalog", "gate", "embassy", "sqldoor", "witness", "clarence",
+        ],
     ),
     ("tokio-postgres", &["catalog"]),
-    ("hyper", &["gate", "embassy", "sqldoor", "site", "clarence"]),
+    (
+        "hyper",
+        &["gate", "embassy", "sqldoor", "witness", "site", "clarence"],
+    ),
     ("datafusion", &["sql", "sqldoor"]),
     ("object_store", &["sql"]),
     ("pgwire", &["sqldoor"]),
