@@ -7,9 +7,10 @@
 //! takes a [`folder::Recorded`], and only the write to the disk makes one.
 //!
 //! Reading order: [`limits`], [`request`], [`decide`], [`clock`], [`key`], [`latest`], [`evidence`],
-//! [`folder`], [`answer`], [`serve`].
+//! [`folder`], [`answer`], [`serve`], [`client`].
 
 pub mod answer;
+pub mod client;
 pub mod clock;
 pub mod decide;
 pub mod evidence;

@@ -1,12 +1,14 @@
 //! The body of `add-checkpoint` (C2SP tlog-witness): the size that the sender thinks the witness is at, the
 //! proof from there, an empty line, the checkpoint. The same bytes lie in the file that is carried to a
-//! witness without a network. Reading is strict. Pure.
+//! witness without a network. Reading is strict.
 
 use crate::limits::{PROOF_HASHES_MAX, REQUEST_BYTES_MAX};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ledger::folder::{CHECKPOINT_FILE, Folder, FolderError};
 use ledger::note::{Checkpoint, Note, NoteError};
 use ledger::tree::Hash;
+use std::path::Path;
 
 /// Why bytes are not a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,25 @@ pub enum RequestError {
     Checkpoint(#[from] NoteError),
 }
 
+/// Why a request cannot be made from a log's folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FromFolderError {
+    /// A file of the log is missing or damaged.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The checkpoint is not one.
+    #[error("the checkpoint cannot be read: {0}")]
+    Checkpoint(#[from] NoteError),
+    /// The log is shorter.
+    #[error("the log has {size} entries and the witness is said to be at {old}")]
+    Old {
+        /// What was said.
+        old: u64,
+        /// What the log has.
+        size: u64,
+    },
+}
+
 /// A request for a cosignature. Nothing here says that it is a good one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
@@ -57,6 +78,17 @@ impl Request {
             note,
             checkpoint,
         })
+    }
+    /// A request from the published folder of a log alone: its newest checkpoint, and the proof from `old`.
+    pub fn from_folder(folder: &Path, old: u64) -> Result<Self, FromFolderError> {
+        let folder = Folder::at(folder);
+        let missing = || FolderError::Missing(folder.path().join(CHECKPOINT_FILE));
+        let note = Note::parse(&folder.checkpoint()?.ok_or_else(missing)?)?;
+        let size = Checkpoint::parse(&note.text)?.size;
+        if old > size {
+            return Err(FromFolderError::Old { old, size });
+        }
+        Ok(Self::new(old, folder.consistency_proof(old, size)?, note)?)
     }
     /// Reads a request.
     pub fn parse(bytes: &[u8]) -> Result<Self, RequestError> {

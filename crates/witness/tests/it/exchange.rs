@@ -1,6 +1,7 @@
 //! Witnesses without a network: a request is carried to them as a file, their lines are carried back. And
 //! every subset of three witnesses against two of three, with logs in folders as a node publishes them.
 
+use crate::http::served;
 use crate::support::{clock, keys, read, verifier, witness};
 use ledger::folder::Folder;
 use ledger::note::{Note, SignatureLine};
@@ -9,6 +10,7 @@ use ledger::{Fields, Kind, Leaf, Publisher, Quorum, Trust};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::tempdir;
+use witness::client::{self, AskError, Place};
 use witness::{Request, Witness};
 use words::UnixMillis;
 
@@ -25,13 +27,8 @@ fn publish(folder: &Path, size: u64, seed: u8) {
 
 /// The request as it is written into a file, from the published folder alone.
 fn request(folder: &Path, old: u64) -> Vec<u8> {
-    let note = Note::parse(&read(&folder.join("checkpoint"))).unwrap();
-    let size = ledger::Checkpoint::parse(&note.text).unwrap().size;
-    let proof = Folder::at(folder).consistency_proof(old, size).unwrap();
-    Request::new(old, proof, note)
-        .unwrap()
-        .to_text()
-        .into_bytes()
+    let request = Request::from_folder(folder, old).unwrap();
+    request.to_text().into_bytes()
 }
 
 fn answer(witness: &mut Witness, request: &[u8]) -> Vec<u8> {
@@ -111,6 +108,84 @@ fn two_histories_never_both_get_two_of_three() {
         let place = folder.path().join(name).join("evidence");
         let hash = host::files::list(&place).unwrap().remove(0);
         witness::verify_evidence(&place.join(hash), &verifier()).unwrap();
+    }
+}
+
+#[test]
+fn a_log_asks_over_http_from_its_folder() {
+    let served = served(clock().1, "w1.example");
+    let log = served.folder.path().join("log");
+    std::fs::create_dir(&log).unwrap();
+    let place: Place = format!("http://{}/", served.address).parse().unwrap();
+    let quorum = Quorum::parse(&served.vkey, 1).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ask = |guess| {
+        let note = Note::parse(&read(&log.join("checkpoint"))).unwrap();
+        let folder = Folder::at(&log);
+        let proof = |old, new| folder.consistency_proof(old, new);
+        let lines = runtime.block_on(client::ask(&place, None, &note, guess, proof))?;
+        put(
+            &log,
+            &gather(&note, &lines, &verifier(), &quorum),
+            &verifier(),
+            &quorum,
+        )
+        .unwrap();
+        Ok::<_, AskError>(())
+    };
+    // With a wrong guess, a right one and none; the same checkpoint twice.
+    for (size, guess) in [(300, 0), (300, 0), (600, 300), (700, 5), (900, 2000)] {
+        publish(&log, size, 7);
+        ask(guess).unwrap();
+        let kept = read_witnessed(&log, &verifier(), &quorum).unwrap();
+        assert_eq!(kept.checkpoint.size, size);
+    }
+    // An older copy of the log, and another history.
+    for (name, size, seed) in [("old", 800, 7), ("fork", 901, 8)] {
+        let copy = served.folder.path().join(name);
+        std::fs::create_dir(&copy).unwrap();
+        publish(&copy, size, seed);
+        let note = Note::parse(&read(&copy.join("checkpoint"))).unwrap();
+        let proof = |old, new| Folder::at(&copy).consistency_proof(old, new);
+        let asked = runtime.block_on(client::ask(&place, None, &note, 0, proof));
+        match name {
+            "old" => assert!(matches!(
+                asked,
+                Err(AskError::Ahead {
+                    theirs: 900,
+                    ours: 800,
+                    ..
+                })
+            )),
+            _ => assert!(matches!(asked, Err(AskError::Refused { status, .. }) if status == 422)),
+        }
+    }
+    assert!(Request::from_folder(&log, 901).is_err());
+    drop(served);
+}
+
+#[test]
+fn places_of_witnesses_are_read_strictly() {
+    for (text, shown) in [
+        ("http://127.0.0.1:7490", "http://127.0.0.1:7490"),
+        ("http://localhost", "http://localhost:80"),
+        (
+            "https://witness.example.lu/w1/",
+            "https://witness.example.lu:443/w1",
+        ),
+        ("https://[::1]:7490", "https://[::1]:7490"),
+    ] {
+        assert_eq!(text.parse::<Place>().unwrap().to_string(), shown);
+    }
+    for wrong in [
+        "",
+        "w",
+        "ftp://w",
+        "http://10.0.0.1",
+        "https://a@b",
+        "https://b?x",
+    ] {
+        assert!(wrong.parse::<Place>().is_err(), "{wrong}");
     }
 }
 
