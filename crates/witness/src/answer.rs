@@ -45,6 +45,11 @@ impl Answer {
                 content_type: SIZE_TYPE,
                 body: format!("{recorded}\n").into(),
             },
+            // Paths and what the disk said are for the operator's log.
+            Err(Refused::Disk(_)) => Self::said(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "it could not be written down, so nothing was cosigned; ask again later",
+            ),
             Err(refused) => Self::said(status(&refused), &refused.to_string()),
         }
     }

@@ -58,7 +58,7 @@ pub enum EvidenceError {
         error: CheckpointError,
     },
     /// A checkpoint has lines that the log did not write.
-    #[error("{0} has lines that are not the log's")]
+    #[error("{0} has signature lines that were not made with these keys")]
     Lines(&'static str),
     /// Both are signed and do not contradict each other.
     #[error(

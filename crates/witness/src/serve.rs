@@ -3,7 +3,8 @@
 //! other, because check and record may not be torn apart; everything before it is bounded.
 
 use crate::answer::Answer;
-use crate::folder::Witness;
+use crate::decide::No;
+use crate::folder::{Refused, Witness};
 use crate::limits::{
     CONNECTION_TIMEOUT, CONNECTIONS_MAX, END_TIMEOUT, HEADER_BYTES_MAX, READ_TIMEOUT,
     REQUEST_BYTES_MAX, WAITING_MAX,
@@ -177,12 +178,13 @@ impl Desk {
         tokio::task::spawn_blocking(move || {
             while let Some((question, reply)) = questions.blocking_recv() {
                 let answer = match question {
-                    Question::Cosign(request) => Answer::to_request(witness.cosign(&request)),
+                    Question::Cosign(request) => {
+                        let outcome = witness.cosign(&request);
+                        tell(outcome.as_ref().err());
+                        Answer::to_request(outcome)
+                    }
                     Question::Latest(hash) => Answer::to_latest(witness.latest(&hash)),
                 };
-                if answer.status.is_server_error() {
-                    tracing::error!("{}", String::from_utf8_lossy(&answer.body).trim_end());
-                }
                 let _ = reply.send(answer);
             }
         });
@@ -219,6 +221,17 @@ impl Desk {
             Ok(()) => answer.await.unwrap_or_else(|_| gone()),
             Err(_) => gone(),
         }
+    }
+}
+
+/// What the operator should see. What anybody can provoke without the log's keys is not told.
+fn tell(refused: Option<&Refused>) {
+    match refused {
+        Some(error @ (Refused::Disk(_) | Refused::Clock(_))) => tracing::error!("{error}"),
+        Some(error @ Refused::No(No::OtherRoot(_) | No::Proof(_) | No::EmptyRoot)) => {
+            tracing::warn!("a checkpoint that the log signed was refused: {error}");
+        }
+        _ => {}
     }
 }
 

@@ -238,7 +238,9 @@ fn without_a_disk_nothing_is_cosigned() {
     std::fs::remove_dir_all(folder.path().join("logs")).unwrap();
     let refused = witness.cosign(&history.body(0, 9));
     assert!(matches!(refused, Err(Refused::Disk(_))));
-    assert_eq!(ask(&mut witness, &history.body(0, 9)).0, 500);
+    let (status, said) = ask(&mut witness, &history.body(0, 9));
+    assert_eq!(status, 500);
+    assert!(!said.contains(folder.path().to_str().unwrap()), "{said}");
     let note: Option<Note> =
         witness.latest(&words::hex::encode(&ledger::sha256(ORIGIN.as_bytes())));
     assert_eq!(note, None);
