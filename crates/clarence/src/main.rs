@@ -14,6 +14,7 @@ mod exit;
 mod guest;
 mod identity_args;
 mod joint;
+mod ledger_args;
 mod logging;
 mod node;
 mod person;

@@ -1,8 +1,8 @@
 //! `clarence ledger tail` and `clarence ledger publish`.
 
-use crate::args::Ledger;
 use crate::config::Settings;
 use crate::exit::{Answer, Exit, Failure, Outcome};
+use crate::ledger_args::Ledger;
 use crate::talk::Talk;
 use crate::{node, show};
 use serde_json::Value;

@@ -22,11 +22,12 @@ mod verify;
 pub use serve::serve_guest;
 pub use shares::read_share;
 
-use crate::args::{Cli, Config, Crypto, Everywhere, Ledger, Verb};
+use crate::args::{Cli, Config, Crypto, Everywhere, Verb};
 use crate::config::{Places, Settings};
 use crate::custody::args::{Custody, Share};
 use crate::erasure::args::Erasure;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::ledger_args::Ledger;
 use crate::talk::Talk;
 use serde_json::Value;
 use site::control::Request;

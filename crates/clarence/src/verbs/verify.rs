@@ -1,8 +1,9 @@
 //! `clarence ledger verify`: the published log checked offline, from files alone. No node is asked.
 
-use crate::args::{Everywhere, Verify};
+use crate::args::Everywhere;
 use crate::config::{Places, Settings};
 use crate::exit::{Answer, Exit, Failure, Outcome};
+use crate::ledger_args::Verify;
 use crate::talk::{Progress, Talk};
 use crate::{node, show};
 use host::files;
