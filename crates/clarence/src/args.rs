@@ -102,6 +102,9 @@ first client how to connect.")]
     /// The record of everything that touched data or names
     #[command(subcommand)]
     Ledger(crate::ledger_args::Ledger),
+    /// A witness that cosigns the checkpoints of logs, on a machine of its own
+    #[command(subcommand)]
+    Witness(crate::witness::args::Witness),
     /// Read every sealed byte at both sites, compare, repair from the other side; needs no key
     #[command(after_help = "Example:\n  clarence scrub")]
     Scrub,
@@ -447,6 +450,7 @@ impl Verb {
             Self::Policy(asked) => asked.kind(),
             Self::Meter(asked) => asked.kind(),
             Self::Ledger(asked) => asked.kind(),
+            Self::Witness(asked) => asked.kind(),
             Self::Scrub => "scrub",
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",

@@ -1,7 +1,8 @@
 //! The command line of Clarence. It reads arguments and configuration, calls one verb and says what came of
 //! it, to a person or to a script. No logic of the cloud lives here.
 //!
-//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`erasure`], [`sql`], [`node`], [`envelope`].
+//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`erasure`], [`sql`],
+//! [`witness`], [`node`], [`envelope`].
 
 mod agreement;
 mod args;
@@ -24,6 +25,7 @@ mod show;
 mod sql;
 mod talk;
 mod verbs;
+mod witness;
 
 use crate::exit::{Exit, Failure};
 use crate::talk::Talk;

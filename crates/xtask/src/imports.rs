@@ -126,6 +126,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "tls",
             "charter",
             "ledger",
+            "witness",
             "statement",
             "agreement",
             "people",

@@ -36,9 +36,9 @@ pub async fn ledger(settings: &Settings, asked: Ledger, talk: Talk) -> Outcome {
             );
             Ok(Answer { data, text })
         }
-        Ledger::Verify(_) => Err(Failure::new(
+        Ledger::Verify(_) | Ledger::Ask(_) | Ledger::Cosign(_) => Err(Failure::new(
             Exit::Unsupported,
-            "the check is done from the files",
+            "that is done from the files",
         )),
     }
 }

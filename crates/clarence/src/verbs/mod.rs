@@ -18,6 +18,7 @@ mod sites;
 mod status;
 pub mod tls;
 mod verify;
+mod witnessed;
 
 pub use serve::serve_guest;
 pub use shares::read_share;
@@ -86,7 +87,10 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         Verb::Pkcs11Module => hsm::module(),
         Verb::Hsm(asked) => waiting(hsm::hsm(asked, &settings(everywhere)?, talk)),
         Verb::Doctor => waiting(doctor::doctor(everywhere, talk)),
+        Verb::Witness(asked) => crate::witness::perform(&asked, everywhere.json, talk),
         Verb::Ledger(Ledger::Verify(asked)) => verify::verify(everywhere, &asked, talk),
+        Verb::Ledger(Ledger::Ask(asked)) => witnessed::ask(everywhere, &asked, talk),
+        Verb::Ledger(Ledger::Cosign(asked)) => witnessed::cosign(everywhere, &asked, talk),
         verb => {
             let settings = settings(everywhere)?;
             waiting(ask(verb, &settings, talk))

@@ -1,5 +1,6 @@
 //! `clarence ledger verify`: the published log checked offline, from files alone. No node is asked.
 
+use super::witnessed::{self, Seen};
 use crate::args::Everywhere;
 use crate::config::{Places, Settings};
 use crate::exit::{Answer, Exit, Failure, Outcome};
@@ -8,7 +9,7 @@ use crate::talk::{Progress, Talk};
 use crate::{node, show};
 use host::files;
 use ledger::verify::VerifyError;
-use ledger::{Checkpoint, Relation, Trust, Verified, VerifierKeys, compare_folders};
+use ledger::{Checkpoint, Quorum, Relation, Trust, Verified, VerifierKeys, compare_folders};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,11 @@ const CHECKPOINT_BYTES_MAX: u64 = 64 * 1024;
 const CHECKPOINT_FILE: &str = "checkpoint";
 
 pub fn verify(everywhere: &Everywhere, asked: &Verify, talk: Talk) -> Outcome {
-    let (folders, usual_keys) = folders(everywhere, asked, talk)?;
+    let (folders, usual_keys) = folders(everywhere, &asked.sites, talk)?;
+    let quorum = match &asked.witnesses {
+        Some(path) => Some(witnessed::quorum(path, asked.threshold)?),
+        None => None,
+    };
     let keys = match asked.keys.as_deref().or(usual_keys.as_deref()) {
         Some(path) => Some(read_keys(path)?),
         None => {
@@ -40,7 +45,7 @@ pub fn verify(everywhere: &Everywhere, asked: &Verify, talk: Talk) -> Outcome {
     };
     let logs: Vec<Log> = folders
         .into_iter()
-        .map(|folder| Log::check(folder, &trust))
+        .map(|folder| Log::check(folder, &trust, quorum.as_ref()))
         .collect();
     let relation = relation(&logs, &trust);
     Progress::end(&progress.borrow());
@@ -48,21 +53,18 @@ pub fn verify(everywhere: &Everywhere, asked: &Verify, talk: Talk) -> Outcome {
 }
 
 /// Where the logs lie, and the keys that belong to the data folder.
-fn folders(
+pub(super) fn folders(
     everywhere: &Everywhere,
-    asked: &Verify,
+    sites: &[PathBuf],
     talk: Talk,
 ) -> Result<(Vec<PathBuf>, Option<PathBuf>), Failure> {
-    if asked.sites.len() > 2 {
+    if sites.len() > 2 {
         return Err(Failure::usage(
             "there are two sites; give one or two folders",
         ));
     }
-    if !asked.sites.is_empty() {
-        return Ok((
-            asked.sites.iter().map(|folder| log_in(folder)).collect(),
-            None,
-        ));
+    if !sites.is_empty() {
+        return Ok((sites.iter().map(|folder| log_in(folder)).collect(), None));
     }
     let settings = Settings::read(Places::find(everywhere), &[])?;
     let layout = node::layout(&settings);
@@ -109,7 +111,7 @@ fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
         })
 }
 
-fn read_keys(path: &Path) -> Result<VerifierKeys, Failure> {
+pub(super) fn read_keys(path: &Path) -> Result<VerifierKeys, Failure> {
     let text = String::from_utf8(read(path, KEYS_BYTES_MAX)?).unwrap_or_default();
     VerifierKeys::parse(&text)
         .map_err(|e| Failure::usage(format!("{}: {e}", path.display())).named("keys"))
@@ -146,15 +148,32 @@ fn read_checkpoint(
 struct Log {
     folder: PathBuf,
     found: Result<Verified, VerifyError>,
+    seen: Option<Seen>,
 }
 
 impl Log {
-    fn check(folder: PathBuf, trust: &Trust<'_>) -> Self {
+    fn check(folder: PathBuf, trust: &Trust<'_>, quorum: Option<&Quorum>) -> Self {
         let found = ledger::verify(&folder, trust);
-        Self { folder, found }
+        let seen = match (&found, quorum) {
+            (Ok(verified), Some(quorum)) => Some(Seen::look(&folder, verified, quorum)),
+            _ => None,
+        };
+        Self {
+            folder,
+            found,
+            seen,
+        }
     }
 
     fn data(&self) -> Value {
+        let mut data = self.log_data();
+        if let Some(seen) = &self.seen {
+            seen.add_to(&mut data);
+        }
+        data
+    }
+
+    fn log_data(&self) -> Value {
         match &self.found {
             Ok(verified) => json!({
                 "folder": self.folder,
@@ -183,10 +202,11 @@ impl Log {
                     format!(", signed {}", show::time(time.0))
                 });
                 format!(
-                    "{folder}: whole, {} entries{signed}\n  root {}\n  keys {}\n",
+                    "{folder}: whole, {} entries{signed}\n  root {}\n  keys {}\n{}",
                     verified.checkpoint.size,
                     hex::encode(&verified.checkpoint.root),
-                    verified.keys.fingerprint()
+                    verified.keys.fingerprint(),
+                    self.seen.as_ref().map(Seen::text).unwrap_or_default()
                 )
             }
             Err(error) => format!("{folder}: NOT WHOLE: {error}\n"),
@@ -238,8 +258,12 @@ fn report(
             .err()
             .map(|e| format!("{}: {e}", log.folder.display()))
     });
+    let unseen = logs.iter().find_map(|log| log.seen.as_ref()?.failure());
     match bad.or(forked) {
-        None => Ok(Answer { data, text }),
+        None => match unseen {
+            Some(failure) => Err(failure.finding(data, text)),
+            None => Ok(Answer { data, text }),
+        },
         Some(message) => Err(Failure::new(Exit::General, message)
             .named("ledger-bad")
             .suggest("keep both folders as they are, as evidence; the catalog of a whole site can publish the log anew")

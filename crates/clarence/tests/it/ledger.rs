@@ -17,7 +17,7 @@ fn leaves(first: u64, last: u64) -> Vec<ledger::Leaf> {
         .collect()
 }
 
-fn publish(folder: &Path, keys: &Arc<LogKeys>, entries: u64) {
+pub fn publish(folder: &Path, keys: &Arc<LogKeys>, entries: u64) {
     std::fs::create_dir_all(folder).unwrap();
     let mut publisher = Publisher::open(folder, Arc::clone(keys)).unwrap();
     publisher
@@ -31,7 +31,7 @@ fn publish(folder: &Path, keys: &Arc<LogKeys>, entries: u64) {
         .unwrap();
 }
 
-fn two_logs(cloud: &Cloud) -> Arc<LogKeys> {
+pub fn two_logs(cloud: &Cloud) -> Arc<LogKeys> {
     let keys = Arc::new(LogKeys::generate("test.example/log", &Host::real()).unwrap());
     for site in ["site-a", "site-b"] {
         publish(&cloud.data().join(site).join("ledger"), &keys, ENTRIES);

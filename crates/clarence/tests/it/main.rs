@@ -24,3 +24,4 @@ mod schema;
 mod settings;
 mod smoke;
 mod tls;
+mod witness;
