@@ -1,15 +1,18 @@
-//! Foreign programs: PyPI `aics-witness` sends checkpoints to this witness and takes its answers, `aics-tlog`
-//! counts its cosignatures, `cryptography` checks one over bytes put together by hand. They live in the
+//! Foreign programs: PyPI `aics-witness` sends checkpoints to this witness and takes its answers, and is asked
+//! as a witness itself; `aics-tlog` counts, `cryptography` checks a line over bytes put together by hand. They live in the
 //! environment that `crates/ledger/tests/interop/setup.sh` makes. Without it this test says so and passes,
 //! unless `CLARENCE_INTEROP=required` is set.
 
 use crate::http::served;
-use crate::support::{History, verifier};
+use crate::support::{History, ORIGIN, verifier};
 use host::Host;
+use ledger::Quorum;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use tempfile::tempdir;
+use witness::client::{AskError, Place, ask};
 use words::hex;
 
 fn python() -> Option<PathBuf> {
@@ -86,4 +89,67 @@ fn foreign_programs_ask_and_count() {
         let name = host::files::list(&evidence).unwrap().remove(0);
         witness::verify_evidence(&evidence.join(name), &verifier()).unwrap();
     }
+}
+
+/// A foreign witness that knows the log by its Ed25519 key, its address, and its verifier key.
+fn foreign_witness(python: &Path, folder: &Path) -> (Child, Place, String) {
+    let config = folder.join("witness.json");
+    let command = |verb: &str| {
+        let mut command = Command::new(python);
+        command
+            .args(["-m", "aics_witness", verb, "--config"])
+            .arg(&config);
+        command
+    };
+    let made = command("init")
+        .args(["--name", "foreign.example/w"])
+        .output();
+    let vkey = String::from_utf8(made.unwrap().stdout).unwrap();
+    let key = verifier().to_text().lines().next().unwrap().to_owned();
+    let log = ["--origin", ORIGIN, "--vkey", &key];
+    let added = command("add-log").args(log).output().unwrap();
+    assert!(added.status.success());
+    // Our checkpoints say their time in an extension line.
+    let mut settings: Value = serde_json::from_slice(&crate::support::read(&config)).unwrap();
+    settings["logs"][0]["extension_lines"] = true.into();
+    std::fs::write(&config, settings.to_string()).unwrap();
+    let mut child = command("serve")
+        .args(["--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let listening = told.find_map(|line| {
+        let line = line.unwrap();
+        let (_, rest) = line.split_once("listening on ")?;
+        Some(rest.split(' ').next().unwrap().to_owned())
+    });
+    // What it says later must not fill the pipe.
+    std::thread::spawn(move || told.for_each(drop));
+    let place = listening.unwrap().parse().unwrap();
+    (child, place, vkey.trim_end().to_owned())
+}
+
+#[test]
+fn a_foreign_witness_cosigns_our_log() {
+    let Some(python) = python() else { return };
+    let folder = tempdir().unwrap();
+    let (mut child, place, vkey) = foreign_witness(&python, folder.path());
+    let quorum = Quorum::parse(&vkey, 1).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let history = History::new(300, 300, 0);
+    for (guess, size) in [(0, 5), (0, 21), (21, 21), (7, 300)] {
+        let mut note = history.note(size);
+        let proof = |old, new| Ok(history.proof(old, new));
+        let asked = runtime.block_on(ask(&place, None, &note, guess, proof));
+        note.signatures.extend(asked.unwrap());
+        let by = quorum.enough(&note).unwrap();
+        assert_eq!(by[0].name, "foreign.example/w");
+    }
+    let other = History::new(300, 9, 1);
+    let proof = |old, new| Ok(other.proof(old, new));
+    let forked = runtime.block_on(ask(&place, None, &other.note(300), 300, proof));
+    assert!(matches!(forked, Err(AskError::Refused { status, .. }) if status == 422));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
