@@ -9,6 +9,9 @@ use catalog::{Commit, Engine, KeyRange, Order, Outcome, Postgres, Precondition, 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use words::{CloudId, OpId, SiteId};
 
 async fn opened(servers: &[&Server]) -> Arc<Postgres> {
@@ -473,4 +476,57 @@ async fn writes_the_dump() {
     let engine = Postgres::open(owner(), direct(), CLOUD).await.unwrap();
     fill(&engine).await;
     std::fs::write("tests/it/golden/postgres-schema-1.sql", server.dump()).unwrap();
+}
+
+/// Over an address with TLS: with the authority of the server's certificate, for its name, and in no other way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_is_checked() {
+    let server = Server::new(SiteId::A);
+    let port = server.serve_tls("localhost");
+    let tls = |authority: &str| Options {
+        members: vec![Member {
+            site: SiteId::A,
+            host: "localhost".into(),
+            port,
+        }],
+        tls: Some(trusting(&server.pem(authority))),
+        hold: Duration::from_secs(1),
+        ..options(&[&server], "owner")
+    };
+    found(tls("authority"), direct(), CLOUD, None)
+        .await
+        .unwrap();
+    let engine = opened_with(tls("authority")).await;
+    put_one(&*engine, b"T1", b"over TLS").await;
+    let ssl = "SELECT count(*) > 0 AND bool_and(ssl AND version = 'TLSv1.3') FROM pg_stat_ssl \
+        JOIN pg_stat_activity USING (pid) WHERE application_name = 'clarence'";
+    assert_eq!(server.sql(ssl), "t");
+    // Another authority; another name; a server that speaks no TLS.
+    let open = |settings| Postgres::open(settings, direct(), CLOUD);
+    let refused = open(tls("stranger")).await.err().unwrap();
+    assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
+    let mut named = tls("authority");
+    named.members[0].host = "127.0.0.1".into();
+    let refused = open(named).await.err().unwrap();
+    assert!(
+        refused.to_string().contains("not valid for name"),
+        "{refused}"
+    );
+    server.sql("ALTER SYSTEM SET ssl = off");
+    server.sql("SELECT pg_reload_conf()");
+    server.wait_for("SHOW ssl", "off");
+    let refused = open(tls("authority")).await.err().unwrap();
+    assert!(
+        refused.to_string().contains("does not support TLS"),
+        "{refused}"
+    );
+}
+
+fn trusting(authority: &[u8]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authority) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let config = ClientConfig::builder().with_root_certificates(roots);
+    Arc::new(config.with_no_client_auth())
 }

@@ -3,6 +3,7 @@
 use catalog::postgres::{Direct, Member, Options};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ pub struct Server {
     name: &'static str,
     site: SiteId,
     process: Mutex<Option<Child>>,
+    port: AtomicU16,
 }
 
 /// Where the programs are: Debian keeps them apart by version.
@@ -46,9 +48,24 @@ fn command(program: &str) -> Command {
     command
 }
 
+const CURVE: &str = "ec_paramgen_curve:P-256";
+
 #[track_caller]
 fn run(mut command: Command) {
-    let out = command.current_dir("/").output().unwrap();
+    command.current_dir("/");
+    check(command);
+}
+
+/// OpenSSL's own program, in a folder.
+fn openssl(folder: &Path) -> Command {
+    let mut command = Command::new("openssl");
+    command.current_dir(folder);
+    command
+}
+
+#[track_caller]
+fn check(mut command: Command) {
+    let out = command.output().unwrap();
     assert!(
         out.status.success(),
         "{command:?}: {}{}",
@@ -72,6 +89,7 @@ impl Server {
             name: "one",
             site,
             process: Mutex::new(None),
+            port: AtomicU16::new(5432),
         };
         let mut initdb = command("initdb");
         initdb.args([
@@ -103,6 +121,7 @@ impl Server {
             name: "two",
             site,
             process: Mutex::new(None),
+            port: AtomicU16::new(5432),
         };
         std::fs::create_dir(standby.sockets()).unwrap();
         own(&standby.sockets());
@@ -139,16 +158,22 @@ impl Server {
 
     /// Adds lines to the server's settings.
     pub fn configure(&self, lines: &str) {
+        let sockets = self.sockets();
+        self.configure_raw(&format!(
+            "{lines}\nlisten_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 60",
+            sockets.display()
+        ));
+    }
+
+    fn configure_raw(&self, lines: &str) {
         use std::io::Write;
         let path = self.data().join("postgresql.conf");
         let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-        let sockets = self.sockets();
-        writeln!(
-            file,
-            "{lines}\nlisten_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 60",
-            sockets.display()
-        )
-        .unwrap();
+        writeln!(file, "{lines}").unwrap();
+    }
+
+    fn port(&self) -> u16 {
+        self.port.load(Ordering::Relaxed)
     }
 
     pub fn start(&self) {
@@ -222,6 +247,7 @@ impl Server {
                 "-U",
                 "owner",
             ])
+            .args(["-p", &self.port().to_string()])
             .args(["-d", "postgres", "-c", text, "-h"])
             .arg(self.sockets())
             .env("PGCONNECT_TIMEOUT", "2")
@@ -245,7 +271,69 @@ impl Server {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    fn wait_for(&self, sql: &str, expected: &str) {
+    /// Lets the server speak TLS at a port of the loopback address, which it gives, with a certificate for a name.
+    pub fn serve_tls(&self, name: &str) -> u16 {
+        let folder = self.folder.path();
+        for authority in ["authority", "stranger"] {
+            let mut made = openssl(folder);
+            made.args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", CURVE])
+                .args(["-subj", &format!("/CN={authority}"), "-days", "2"])
+                .args(["-keyout", &format!("{authority}.key")])
+                .args(["-out", &format!("{authority}.pem")]);
+            check(made);
+        }
+        let mut asked = openssl(folder);
+        asked
+            .args(["req", "-nodes", "-newkey", "ec", "-pkeyopt", CURVE])
+            .args([
+                "-subj",
+                &format!("/CN={name}"),
+                "-keyout",
+                "server.key",
+                "-out",
+                "server.csr",
+            ]);
+        check(asked);
+        std::fs::write(
+            folder.join("server.ext"),
+            format!("subjectAltName=DNS:{name}\n"),
+        )
+        .unwrap();
+        let mut signed = openssl(folder);
+        signed
+            .args(["x509", "-req", "-in", "server.csr", "-CA", "authority.pem"])
+            .args([
+                "-CAkey",
+                "authority.key",
+                "-days",
+                "2",
+                "-extfile",
+                "server.ext",
+            ])
+            .args(["-out", "server.pem"]);
+        check(signed);
+        for file in ["server.key", "server.pem"] {
+            std::fs::copy(folder.join(file), self.data().join(file)).unwrap();
+            own(&self.data().join(file));
+        }
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(self.data().join("server.key"), mode).unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        self.kill();
+        self.configure("ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'");
+        self.configure_raw(&format!("listen_addresses = '127.0.0.1'\nport = {port}"));
+        self.port.store(port, Ordering::Relaxed);
+        self.start();
+        port
+    }
+
+    pub fn pem(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(format!("{name}.pem"))).unwrap()
+    }
+
+    pub fn wait_for(&self, sql: &str, expected: &str) {
         let until = Instant::now() + Duration::from_secs(120);
         loop {
             let said = self.try_sql(sql);
@@ -261,7 +349,7 @@ impl Server {
         Member {
             site: self.site,
             host: self.sockets().display().to_string(),
-            port: 5432,
+            port: self.port(),
         }
     }
 }
