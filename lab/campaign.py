@@ -22,7 +22,7 @@ from scenarios import ALL, BY_NAME
 from topology import PORTS, address_of, links_of, other
 
 HERE = Path(__file__).resolve().parent
-SCENARIO_SECONDS_MAX = 420
+SCENARIO_SECONDS_MAX = 600
 BEFORE_SECONDS = 5
 DISK_MEGABYTES = 512
 
@@ -119,7 +119,7 @@ class Run:
     def settle(self):
         """The state that each scenario begins with: a synchronous standby, the node where it has to be."""
         lab = self.lab
-        lab.wait(lab.synchronous, "there is a primary with a synchronous standby", 120)
+        lab.wait(lab.synchronous, "there is a primary with a synchronous standby", 180)
         self.primary = lab.primary()
         self.standby = other(self.primary)
         where = {"P": self.primary, "S": self.standby}[self.scenario.node]
@@ -212,7 +212,7 @@ class Run:
         lab = self.lab
         for what, on in self.scenario.heal:
             self.step(what, on)
-        lab.wait(lab.synchronous, "after healing there is a primary with a synchronous standby", 120)
+        lab.wait(lab.synchronous, "after healing there is a primary with a synchronous standby", 180)
         self.mark("both sites again")
         if not lab.of_unit(f"node-{lab.placement.node}/clarence"):
             self.mark("the node had ended and is started again")

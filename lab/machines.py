@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent / "deploy/two-sites"))
 
 import prepare  # noqa: E402
 import sites as deploy  # noqa: E402
-from network import LabError, Network, run  # noqa: E402
+from network import LabError, Network, clean, run  # noqa: E402
 from topology import MACHINES, PARENTS, PORTS, UNITS, Placement, address_of, other  # noqa: E402
 
 OWNER, NODE, SUPER = "registry_owner", "registry_node", "postgres"
@@ -221,11 +221,13 @@ class Lab:
     def kind(self, machine, pid):
         """Which unit a process belongs to."""
         program = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
-        if program == "clarence":
+        if program.startswith("clarence"):
             return "witness" if machine.startswith("parent-") else "clarence"
         if program in ("etcd", "haproxy"):
             return {"haproxy": "gate"}.get(program, program)
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if words.startswith(b"sh\0-c\0until"):
+            return "supervisor"
         if b"/bin/patroni" in words:
             return "patroni-alone"
         return "postgres" if machine.startswith("db-") and program.startswith(("postgres", "pg_")) else "other"
@@ -275,7 +277,7 @@ class Lab:
         alone = "patroni-alone" if unit == "patroni" else unit
         if self.of_unit(f"{machine}/{alone}"):
             return
-        own, user, env = self.of(machine), None, {name: value for name, value in os.environ.items() if not name.startswith(("CLARENCE_", "PATRONI_", "PG"))}
+        own, user, env = self.of(machine), None, clean()
         if unit == "etcd":
             words = ["etcd", "--config-file", own / "etcd.yml"]
             user = "postgres" if machine.startswith("db-") else None
@@ -306,8 +308,7 @@ class Lab:
 
     def node_env(self):
         """The configuration that deploy/two-sites has, and for a lab alone: shares beside the node, a first tenant."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith("CLARENCE_")}
-        return env | {"CLARENCE_UNSAFE_UNSEAL_FROM_THIS_MACHINE": "true", "CLARENCE_NODE__FIRST_TENANT": "lab"} | self.placement.settings
+        return clean() | {"CLARENCE_UNSAFE_UNSEAL_FROM_THIS_MACHINE": "true", "CLARENCE_NODE__FIRST_TENANT": "lab"} | self.placement.settings
 
     def found(self):
         """Holds the ceremony and starts the node."""
@@ -319,7 +320,7 @@ class Lab:
              str(self.folder / "secrets/owner")], env=self.node_env(), capture_output=True, text=True, timeout=120)
         if made.returncode != 0:
             raise LabError(f"the cloud was not founded: {made.stderr or made.stdout}")
-        named = subprocess.run([prepare.clarence(), "tls", "init", *map(str, base), "--name", address_of("node-a"), "--name", address_of("node-b")],
+        named = subprocess.run([prepare.clarence(), "tls", "renew", *map(str, base), "--name", address_of("node-a"), "--name", address_of("node-b")],
                                env=self.node_env(), capture_output=True, text=True, timeout=120)
         if named.returncode != 0:
             raise LabError(f"no certificates were made: {named.stderr or named.stdout}")
@@ -327,20 +328,25 @@ class Lab:
         self.wait(lambda: (self.cloud / "connect.json").exists() and self.node_ready(site), "the node serves", 60)
 
     def start_node(self, machine):
-        """The node, at a site; the launcher ends if it cannot serve."""
-        if self.of_unit(f"{machine}/clarence"):
+        """The node, at a site."""
+        if self.of_unit(f"{machine}/clarence") or self.of_unit(f"{machine}/supervisor"):
             return None
         words = [prepare.clarence(), "serve", "--data", self.cloud, "--config", self.of(machine) / "clarence.toml"]
         self.placement.node = MACHINES[machine]
         self.save()
-        return self.launch(machine, "clarence", words, env=self.node_env())
+        # As systemd does (Restart=on-failure): again after two seconds, unless it ended well.
+        again = ["sh", "-c", 'until "$@"; do sleep 2; done', "supervisor"]
+        return self.launch(machine, "clarence", [*again, *words], env=self.node_env())
 
     def move(self, site, seconds=60):
         """The node ends where it is, if it runs, and starts at a site: what an operator does, or a standby node by itself."""
         here = self.placement.node
+        for pid in self.of_unit(f"node-{here}/supervisor"):
+            os.kill(pid, signal.SIGKILL)
         self.go_on(f"node-{here}/clarence")
-        for pid in self.of_unit(f"node-{here}/clarence")[:1]:
-            os.kill(min(self.of_unit(f"node-{here}/clarence")), signal.SIGTERM)
+        running = self.of_unit(f"node-{here}/clarence")
+        if running:
+            os.kill(min(running), signal.SIGTERM)  # the launcher, which ends the others
         until = time.monotonic() + 15
         while self.of_unit(f"node-{here}/clarence"):
             if time.monotonic() > until:

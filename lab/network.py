@@ -26,9 +26,14 @@ class LabError(Exception):
     """Something did not go as asked; the message says what and what to do."""
 
 
+def clean():
+    """This program's environment without what Clarence or PostgreSQL would take for settings of theirs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CLARENCE_", "PATRONI_", "PG"))}
+
+
 def run(*words, check=True, text=None, seconds=60):
     """Runs a program; its words in the error if it fails."""
-    ran = subprocess.run([str(word) for word in words], input=text, capture_output=True, text=True, timeout=seconds)
+    ran = subprocess.run([str(word) for word in words], input=text, capture_output=True, text=True, timeout=seconds, env=clean())
     if check and ran.returncode != 0:
         raise LabError(f"{' '.join(map(str, words))} failed: {ran.stderr.strip() or ran.stdout.strip()}")
     return ran
