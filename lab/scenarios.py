@@ -46,7 +46,7 @@ ALL = [
     Scenario("isolate-primary", "the primary site hears neither the other one nor the parents, clients hear both; the node is at the other site",
              [(0, "cut", "wan-P")], [("join", "wan-P")], node="S", hold=35, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS),
     Scenario("kill-patroni", "Patroni alone dies on the primary: PostgreSQL there still says that it takes writes",
-             [(0, "kill", "db-P/patroni-alone")], [("start", "db-P/patroni")], hold=40, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS, quick=True),
+             [(0, "kill", "db-P/patroni-alone")], [("start", "db-P/patroni")], hold=32, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS, quick=True),
     Scenario("kill-postgres", "PostgreSQL alone dies on the primary",
              [(0, "kill", "db-P/postgres")], [], hold=20, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS),
     Scenario("lose-parent", "one parent is lost, its vote and its witness",
