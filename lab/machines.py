@@ -168,11 +168,13 @@ class Lab:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 # PostgreSQL takes its shared memory away if it is asked.
                 postmaster = int((self.data(f"db-{site}") / "postmaster.pid").read_text().split()[0])
-                if postmaster in self.network.pids(f"db-{site}"):
-                    for pid in self.network.pids(f"db-{site}"):
-                        os.kill(pid, signal.SIGCONT)
+                running = self.network.pids(f"db-{site}")
+                if postmaster in running:
                     for pid in self.of_unit(f"db-{site}/patroni-alone"):
                         os.kill(pid, signal.SIGKILL)
+                    for pid in running:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGCONT)
                     os.kill(postmaster, signal.SIGQUIT)
         until = time.monotonic() + 5
         while time.monotonic() < until and any(self.of_unit(f"db-{site}/postgres") for site in "ab"):

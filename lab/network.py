@@ -93,30 +93,36 @@ class Network:
 
     def down(self):
         """Ends what still runs in the namespaces and removes them."""
-        for which in ("switch", *PLACES, *MACHINES):
-            for pid in self.pids(which):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-                    os.kill(pid, signal.SIGKILL)
         until = time.monotonic() + 10
-        while time.monotonic() < until and any(self.pids(which) for which in ("switch", *MACHINES)):
-            time.sleep(0.05)
+        while time.monotonic() < until:
+            running = [pid for pids in self.everyone().values() for pid in pids]
+            if not running:
+                break
+            for pid in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
         for which in ("switch", *PLACES, *MACHINES):
             run("ip", "netns", "del", self.name(which), check=False)
 
-    def pids(self, which):
-        """The processes in a namespace, which this lab has started, for nothing else knows it."""
-        try:
-            inode = os.stat(f"/run/netns/{self.name(which)}").st_ino
-        except OSError:
-            return []
-        found = []
+    def everyone(self):
+        """Namespace to the processes in it, which this lab has started, for nothing else knows it."""
+        names = {}
+        for which in ("switch", *PLACES, *MACHINES):
+            with contextlib.suppress(OSError):
+                names[os.stat(f"/run/netns/{self.name(which)}").st_ino] = which
+        found = {which: [] for which in names.values()}
         for entry in os.scandir("/proc"):
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 with contextlib.suppress(OSError):
-                    if os.stat(f"/proc/{entry.name}/ns/net").st_ino == inode:
-                        found.append(int(entry.name))
+                    which = names.get(os.stat(f"/proc/{entry.name}/ns/net").st_ino)
+                    if which:
+                        found[which].append(int(entry.name))
         return found
+
+    def pids(self, which):
+        """The processes in one namespace."""
+        return self.everyone().get(which, [])
 
     # --- links ----------------------------------------------------------------------------------------
 
