@@ -66,8 +66,8 @@ ALL = [
              [(0, "slow", "a-b 5 0.02")], [("slow", "a-b 0")], hold=20),
     Scenario("flapping", "the link between the sites comes and goes, two seconds each, five times",
              [(2 * n, "cut" if n % 2 == 0 else "join", "a-b") for n in range(10)], [("join", "a-b")], hold=30, write_gap=12, read_gap=12),
-    Scenario("full-disk", "the primary's disk is full",
-             [(0, "fill", "P")], [("free", "P")], node="S", hold=30, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS, needs={"small-disks"}),
+    Scenario("full-disk", "the primary's disk is full: PostgreSQL refuses rows and lives on, so nobody takes over, and writes stop until there is room",
+             [(0, "fill", "P")], [("free", "P")], node="S", hold=35, stops=True, needs={"small-disks"}),
     Scenario("double-standby-then-primary", "the standby is lost, the primary goes on alone, then it is lost as well and the standby comes back: it lacks what was "
              "acknowledged and must not be promoted",
              [(0, "kill", "db-S"), (12, "kill", "db-P"), (13, "start", "db-S")], [("start", "db-P")], node="S", hold=45, stops=True),
