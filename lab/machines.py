@@ -109,8 +109,9 @@ class Lab:
                 self.start(f"node-{site}/gate")
             self.wait(self.ready, "S3 answers at the gates", 30)
             say(f"the lab is up after {time.monotonic() - begun:.0f} s, in {self.folder}")
-        except BaseException:
-            self.keep_logs()
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self.keep_logs()
             self.down()
             raise
 
