@@ -36,7 +36,7 @@ ALL = [
     Scenario("hang-standby", "the standby site's servers hang: their connections stay, nothing answers",
              [(0, "hang", "db-S")], [("continue", "db-S")], hold=20),
     Scenario("kill-primary", "the primary site's servers are killed; the node is at the other site",
-             [(0, "kill", "db-P")], [("start", "db-P")], node="S", hold=24, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS, quick=True),
+             [(0, "kill", "db-P")], [("start", "db-P")], node="S", hold=30, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS, quick=True),
     Scenario("hang-primary", "the primary site's servers hang; the node is at the other site",
              [(0, "hang", "db-P")], [("continue", "db-P")], node="S", hold=40, write_gap=PRIMARY_SECONDS, read_gap=PRIMARY_SECONDS),
     Scenario("power-primary", "the primary site loses its power, node, servers and links at once; the node is started at the other site",
