@@ -13,11 +13,12 @@ use charter::{Charter, Custody, Progress, RootSecret, ShareFile, UnsealError, Un
 use chunks::ChunkStore;
 use chunks::dir::Dir;
 use embassy::twin::{Tip, close, headers};
-use embassy::{Bucket, Papers, ReadOnly, Replay, ReplayError, S3Error, Source};
+use embassy::{Papers, ReadOnly, Replay, ReplayError, Source};
 use futures::StreamExt;
 use host::{Host, files};
 use ledger::Kind;
 use mirror::Pace;
+use s3::{Bucket, S3Error};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,8 +8,8 @@ use crate::guest::away::runtime;
 use crate::node;
 use crate::talk::Talk;
 use crate::verbs::found as founding;
-use embassy::{Bucket, S3Error};
 use host::{Host, files};
+use s3::{Bucket, S3Error};
 use serde_json::{Value, json};
 use std::path::Path;
 

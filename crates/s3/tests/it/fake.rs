@@ -1,14 +1,14 @@
-//! A host for tests: one bucket in memory behind HTTP, as much of S3 as an embassy asks for, with faults on
-//! order.
+//! A foreign S3 for tests, also for those of the embassy: one bucket in memory behind HTTP, as much of S3 as this
+//! room asks for, with faults on order.
 
 use bytes::Bytes;
-use embassy::{Bucket, Place};
 use host::Host;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use s3::{Bucket, Place};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,10 +1,10 @@
 //! The verbs on one bucket. A call is tried again while its deadline allows, on a new connection; what must
 //! not happen twice is made so that a second time is noticed.
 
-use crate::s3::connect::{Connections, Shared};
-use crate::s3::error::S3Error;
-use crate::s3::listing;
-use crate::s3::place::{Place, PlaceError};
+use crate::connect::{Connections, Shared};
+use crate::error::S3Error;
+use crate::listing;
+use crate::place::{Place, PlaceError};
 use authn::signing::{authorization, stamp};
 use authn::{DateStamp, RequestHead, SecretKey, SigningKey};
 use aws_lc_rs::digest;

@@ -1,4 +1,4 @@
-//! Reads the answer to ListObjectsV2 and the code of an error, as far as an embassy needs them. Names are those
+//! Reads the answer to ListObjectsV2 and the code of an error, as far as this room needs them. Names are those
 //! that we gave ourselves, so anything that would need unescaping is refused.
 
 use words::UnixMillis;

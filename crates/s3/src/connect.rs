@@ -1,6 +1,6 @@
 //! Connections to the host: made when needed, kept for the next request, dropped after any trouble.
 
-use crate::s3::place::{Place, PlaceError};
+use crate::place::{Place, PlaceError};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
