@@ -6,8 +6,9 @@
 
 use crate::bucket::Bucket;
 use crate::error::S3Error;
+use crate::pieces::Pieces;
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chunks::{ChunkError, ChunkStat, ChunkStore, ChunkWriter};
 use host::Host;
 use seal::Sealed;
@@ -56,12 +57,12 @@ impl Plain {
             bucket: self.bucket.clone(),
             id,
             only_new,
-            bytes: BytesMut::new(),
+            pieces: Pieces::default(),
         })
     }
 }
 
-/// What an error of the bucket says about a chunk.
+/// What an error of the bucket says about a chunk, and so about the site.
 #[must_use]
 pub fn chunk_error(
     place: &Arc<str>,
@@ -79,10 +80,47 @@ pub fn chunk_error(
             wanted,
             bytes,
         },
+        S3Error::Silent { .. } => ChunkError::Silent { place, doing },
+        S3Error::Refused {
+            status,
+            code,
+            message,
+            ..
+        } => refusal(place, doing, (status, code.as_str()), &message),
         other => ChunkError::Other {
             place,
             doing,
             source: io::Error::other(other.to_string()),
+        },
+    }
+}
+
+/// Codes of engines that have no room; the status alone does not tell.
+const FULL: &[&str] = &[
+    "QuotaExceeded",
+    "InsufficientStorage",
+    "XMinioStorageFull",
+    "StorageFull",
+];
+
+fn refusal(
+    place: Arc<str>,
+    doing: &'static str,
+    (status, code): (u16, &str),
+    message: &str,
+) -> ChunkError {
+    match (status, code) {
+        (507, _) => ChunkError::Full { place },
+        (_, code) if FULL.contains(&code) => ChunkError::Full { place },
+        (404, "NoSuchBucket") => ChunkError::BucketMissing { place },
+        (401 | 403, _) => ChunkError::Denied {
+            place,
+            why: format!("{status} {code} {message}"),
+        },
+        _ => ChunkError::Other {
+            place,
+            doing,
+            source: io::Error::other(format!("it answered {status} {code} {message}")),
         },
     }
 }
@@ -122,21 +160,26 @@ impl ChunkStore for Plain {
         limit: usize,
     ) -> Result<Vec<(ChunkId, ChunkStat)>, ChunkError> {
         let nobody = ChunkId::from_bytes([0; 16]);
-        let after = after.map(name);
-        let listed = self.bucket.list(PREFIX, after.as_deref(), limit).await;
-        let listed = listed.map_err(|e| self.error(nobody, "listing chunks", e))?;
-        // Objects with other names are not ours and are left alone.
-        Ok(listed
-            .into_iter()
-            .filter_map(|object| {
+        let (mut found, mut after) = (Vec::new(), after.map(name));
+        while found.len() < limit {
+            let page = self
+                .bucket
+                .list(PREFIX, after.as_deref(), limit - found.len());
+            let page = page.await;
+            let page = page.map_err(|e| self.error(nobody, "listing chunks", e))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.name.clone());
+            // Objects with other names are not ours and are left alone.
+            found.extend(page.into_iter().filter_map(|object| {
                 let id = ChunkId::parse(object.name.strip_prefix(PREFIX)?)?;
                 let stat = ChunkStat {
                     bytes: object.stat.bytes,
                     modified: object.stat.modified,
                 };
-                Some((id, stat))
-            })
-            .collect())
+                (name(id) == object.name).then_some((id, stat))
+            }));
+        }
+        Ok(found)
     }
     async fn probe(&self) -> Result<(), ChunkError> {
         let nobody = ChunkId::from_bytes([0; 16]);
@@ -169,20 +212,20 @@ struct PlainWriter {
     bucket: Bucket,
     id: ChunkId,
     only_new: bool,
-    bytes: BytesMut,
+    pieces: Pieces,
 }
 
 #[async_trait]
 impl ChunkWriter for PlainWriter {
     async fn append(&mut self, piece: &Sealed) -> Result<(), ChunkError> {
-        if (self.bytes.len() + piece.len()) as u64 > CHUNK_BYTES_MAX {
+        if (self.pieces.length() + piece.len()) as u64 > CHUNK_BYTES_MAX {
             return Err(ChunkError::Other {
                 place: Arc::clone(self.bucket.shown()),
                 doing: "writing a chunk",
                 source: io::Error::other("it is longer than a chunk may be"),
             });
         }
-        self.bytes.extend_from_slice(piece.as_bytes());
+        self.pieces.push(piece.clone().into_bytes());
         Ok(())
     }
     async fn finish(self: Box<Self>) -> Result<(), ChunkError> {
@@ -190,10 +233,10 @@ impl ChunkWriter for PlainWriter {
             bucket,
             id,
             only_new,
-            bytes,
+            pieces,
         } = *self;
         bucket
-            .put(&name(id), bytes.freeze(), only_new)
+            .put_pieces(&name(id), pieces, only_new)
             .await
             .map_err(|e| chunk_error(bucket.shown(), id, "making a chunk durable", e))
     }

@@ -1,5 +1,5 @@
 //! Proof of the client of S3 and of chunks in a bucket, against a small S3 in this process that can be told to
-//! fail.
+//! fail. Chunks keep what every store of chunks promises: the suite of the room `chunks` runs here too.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -8,5 +8,11 @@
 )] // helpers of tests may stop them
 
 mod client;
+#[path = "../../../chunks/tests/it/conformance.rs"]
+mod conformance;
 mod fake;
+#[path = "../../../chunks/tests/it/pieces.rs"]
+mod pieces;
 mod plain;
+mod site;
+mod support;
