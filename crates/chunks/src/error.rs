@@ -87,6 +87,60 @@ pub enum ChunkError {
         /// The folder or file.
         place: Arc<str>,
     },
+    /// The bucket is not there.
+    #[error(
+        "there is no {place}; nothing was written, and the other site serves; if it was only away the site heals \
+         when it is back, and a new one is taken into use with `clarence heal --site SITE --new-folder`"
+    )]
+    BucketMissing {
+        /// The bucket.
+        place: Arc<str>,
+    },
+    /// The bucket does not say whose it is.
+    #[error(
+        "{place} has no mark that it is this site's: it is another bucket, or was emptied; nothing was written to \
+         it, and the other site serves; if it shall be the site's new one: \
+         `clarence heal --site SITE --new-folder`"
+    )]
+    BucketUnmarked {
+        /// The bucket.
+        place: Arc<str>,
+    },
+    /// The bucket says that it is somebody else's.
+    #[error(
+        "{place} belongs to {found}, and {expected} was expected; nothing in it was touched; correct the file \
+         that sites.a_s3 or sites.b_s3 names"
+    )]
+    BucketForeign {
+        /// The bucket.
+        place: Arc<str>,
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+    /// The bucket is closed to us.
+    #[error(
+        "{place} denies access ({why}); nothing was changed, and the other site serves; check the credential in \
+         the file that sites.a_s3, sites.b_s3 or embassy.host names, and what it may do in the bucket"
+    )]
+    Denied {
+        /// The bucket.
+        place: Arc<str>,
+        /// What it said.
+        why: String,
+    },
+    /// A call was taken and not answered in time.
+    #[error(
+        "{doing} in {place} was not answered in time; what was acknowledged is safe, and the other site serves; \
+         look whether it, or the network to it, hangs"
+    )]
+    Silent {
+        /// The bucket.
+        place: Arc<str>,
+        /// What was being done.
+        doing: &'static str,
+    },
     /// This process has too many files open. That is no fault of the site.
     #[error(
         "too many files are open in this process or on this machine; the request was refused and nothing \
@@ -130,10 +184,12 @@ pub enum Cause {
     Chunk,
     /// The site cannot take writes, but gives what it has.
     CannotWrite,
-    /// The site's folder is gone, exchanged or closed to us: no chunk can be expected from it.
+    /// The site's folder or bucket is gone, exchanged or closed to us: no chunk can be expected from it.
     FolderAway,
     /// The site answered with an error; once may be chance.
     Trouble,
+    /// The site took longer than its deadline; the next request would wait as long.
+    Slow,
     /// This process is at its own limit; nothing is known about the site.
     Ourselves,
 }
@@ -150,7 +206,12 @@ impl ChunkError {
             Self::Full { .. } | Self::ReadOnly { .. } => Cause::CannotWrite,
             Self::FolderMissing { .. }
             | Self::FolderReplaced { .. }
-            | Self::NotPermitted { .. } => Cause::FolderAway,
+            | Self::NotPermitted { .. }
+            | Self::BucketMissing { .. }
+            | Self::BucketUnmarked { .. }
+            | Self::BucketForeign { .. }
+            | Self::Denied { .. } => Cause::FolderAway,
+            Self::Silent { .. } => Cause::Slow,
             Self::Device { .. } | Self::Other { .. } => Cause::Trouble,
             Self::TooManyFiles => Cause::Ourselves,
         }

@@ -110,7 +110,7 @@ first client how to connect.")]
     Scrub,
     /// Bring a site that is behind up to date
     #[command(
-        after_help = "Examples:\n  clarence heal\n  clarence heal --site b\n  clarence heal --site b --new-folder    after its disk was replaced"
+        after_help = "Examples:\n  clarence heal\n  clarence heal --site b\n  clarence heal --site b --new-folder    after its disk was replaced, or its bucket lost"
     )]
     Heal(Heal),
     /// Go on with a site that is behind, giving up what only the other one had; needs a quorum of shares
@@ -325,7 +325,7 @@ pub struct Heal {
     /// Which site [default: the one that is behind]
     #[arg(long)]
     pub site: Option<SiteLetter>,
-    /// The site's folder was lost: take the empty folder in its place into use
+    /// The site's folder or bucket was lost: take the empty one in its place into use
     #[arg(long, requires = "site")]
     pub new_folder: bool,
 }

@@ -8,8 +8,9 @@ use crate::logging;
 use crate::talk::Talk;
 use charter::approval::Refusal;
 use charter::{Charter, ShareFile};
-use embassy::{Acknowledge, Place};
+use embassy::Acknowledge;
 use host::Host;
+use s3::{Place, TakeError};
 use serde_json::Value;
 use site::apart::{self, Log};
 use site::config::{Certificates, Classical, SitePolicy};
@@ -79,6 +80,7 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
         .map_err(|e| Failure::usage(format!("hsm.uri: {e}")).named("configuration"))?;
     config.tpm = site::tpm_place(settings.text("tpm.device"));
     config.catalog = catalog_servers(settings)?;
+    config.site_buckets = site_buckets(settings)?;
     config.first_tenant = settings
         .optional("node.first_tenant")
         .map(ToOwned::to_owned);
@@ -107,6 +109,19 @@ fn catalog_servers(settings: &Settings) -> Result<Option<CatalogServers>, Failur
         owner_password_file: None,
         authorities: path("catalog.ca"),
     }))
+}
+
+/// The keys that name the file of a site's bucket.
+pub const SITE_BUCKETS: [&str; 2] = ["sites.a_s3", "sites.b_s3"];
+
+/// The buckets of sites whose chunks lie on an S3.
+fn site_buckets(settings: &Settings) -> Result<[Option<Place>; 2], Failure> {
+    let [a, b] = SITE_BUCKETS.map(|key| {
+        let read = |file| Place::read_for_site(Path::new(file));
+        let place = settings.optional(key).map(read).transpose();
+        place.map_err(|e| Failure::usage(format!("{key}: {e}")).named("configuration"))
+    });
+    Ok([a?, b?])
 }
 
 fn sql(settings: &Settings) -> SqlConfig {
@@ -165,7 +180,16 @@ pub async fn found(
         }
         (None, None) => {}
     }
-    Ok(site::found(&layout, charter, &Host::real(), log_name, servers.as_ref()).await?)
+    let (host, buckets) = (Host::real(), site_buckets(settings)?);
+    Ok(site::found(
+        &layout,
+        charter,
+        &host,
+        log_name,
+        servers.as_ref(),
+        &buckets,
+    )
+    .await?)
 }
 
 /// Serves until told to stop: with the vault and the door in processes of their own, or all in this one.
@@ -342,7 +366,12 @@ fn refusal(kind: &str) -> (Exit, Option<&'static str>) {
 impl From<FoundError> for Failure {
     fn from(error: FoundError) -> Self {
         let exit = match &error {
-            FoundError::Occupied(_) => Exit::Conflict,
+            FoundError::Occupied(_)
+            | FoundError::Bucket(TakeError::Occupied { .. } | TakeError::Taken { .. }) => {
+                Exit::Conflict
+            }
+            FoundError::Bucket(TakeError::S3(_)) => Exit::Network,
+            FoundError::Place(_) => Exit::Usage,
             _ => Exit::General,
         };
         Self::new(exit, error)
@@ -371,7 +400,9 @@ impl Failure {
     fn from_open(error: &site::OpenError) -> Self {
         let exit = match error {
             site::OpenError::NotFounded { .. } => Exit::NotFound,
-            site::OpenError::Foreign { .. } | site::OpenError::Refused(_) => Exit::Conflict,
+            site::OpenError::Foreign { .. }
+            | site::OpenError::ForeignBucket { .. }
+            | site::OpenError::Refused(_) => Exit::Conflict,
             _ => Exit::General,
         };
         Self::new(exit, error).suggest(LOOK_AT_FOLDERS)

@@ -4,12 +4,12 @@
 
 use crate::source::{Source, SourceError};
 use crate::twin::record::{Generation, OBJECT_BYTES_MAX, PREFIX as TWIN};
-use crate::upstream::PREFIX as CHUNKS;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use host::files;
+use s3::plain::PREFIX as CHUNKS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> ExportError + '_ {
 /// Whether it is a name that a guest gives. Others in the bucket are left alone.
 fn is_ours(name: &str) -> bool {
     let chunk = name.strip_prefix(CHUNKS).and_then(ChunkId::parse);
-    chunk.is_some_and(|id| crate::upstream::name(id) == name) || Generation::parse(name).is_some()
+    chunk.is_some_and(|id| s3::plain::name(id) == name) || Generation::parse(name).is_some()
 }
 
 /// Copies everything from the source into `folder`. The twin comes before the chunks, so that every chunk it

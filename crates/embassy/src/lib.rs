@@ -4,17 +4,15 @@
 //!
 //! Never here: plaintext, the guest's root or any key but the twin's, and deciding who is current.
 //!
-//! Reading order: [`s3`] (calling the host), [`upstream`] (chunks there), [`source`] (reading what is there, or
+//! Reading order: [`upstream`] (chunks there; the client is the room `s3`), [`source`] (reading what is there, or
 //! an export of it), [`twin`] (the catalog there), [`export`] (taking everything away).
 
 pub mod export;
-pub mod s3;
 pub mod source;
 pub mod twin;
 pub mod upstream;
 
 pub use export::{Evacuated, Export, ExportError, evacuate};
-pub use s3::{Bucket, Place, PlaceError, S3Error};
 pub use source::{ReadOnly, Source, SourceError};
 pub use twin::{Acknowledge, Header, Home, Papers, Replay, ReplayError, Twin, TwinState, Twinned};
 pub use upstream::Upstream;

@@ -1,11 +1,11 @@
 //! Where a twin is read from: the host's bucket, or an export of it in a folder. Both hold the same objects
 //! under the same names.
 
-use crate::s3::{Bucket, S3Error};
-use crate::upstream::{CHUNK_BYTES_MAX, chunk_error, name};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunks::{ChunkError, ChunkStat, ChunkStore, ChunkWriter};
+use s3::plain::{CHUNK_BYTES_MAX, chunk_error, name};
+use s3::{Bucket, S3Error};
 use std::io;
 use std::sync::Arc;
 use words::{ChunkId, UnixMillis};

@@ -1,218 +1,68 @@
-//! Chunks as objects in a bucket at a host: `c/` and the chunk's random name. What is sealed stays as it is, so
-//! the host holds the same bytes that lie at home.
-//!
-//! A chunk is held in memory until it is finished and sent as one object, with a condition that nothing is
-//! written over.
+//! Site b's chunks at a host. They are removed only while the twin there is in step: one that is behind may
+//! still speak of them, and one that another gateway has taken over is not ours to tidy.
 
-use crate::s3::{Bucket, S3Error};
 use crate::twin::Twin;
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chunks::{ChunkError, ChunkStat, ChunkStore, ChunkWriter};
 use host::Host;
-use seal::Sealed;
+use s3::{Bucket, Plain};
 use std::io;
 use std::sync::Arc;
 use words::ChunkId;
-use words::limits::CHUNK_PLAINTEXT_BYTES;
 
-/// What the names of chunks begin with.
-pub const PREFIX: &str = "c/";
-/// No chunk is longer.
-pub const CHUNK_BYTES_MAX: u64 = 2 * CHUNK_PLAINTEXT_BYTES;
-const PROBE_BYTES: usize = 32;
-
-/// The name of a chunk's object.
-#[must_use]
-pub fn name(id: ChunkId) -> String {
-    format!("{PREFIX}{id}")
-}
-
-/// A store of chunks at a host.
+/// A store of chunks at a host, beside a twin.
 pub struct Upstream {
-    bucket: Bucket,
-    host: Host,
-    twin: Option<Arc<Twin>>,
+    chunks: Plain,
+    twin: Arc<Twin>,
 }
 
 impl Upstream {
-    /// Keeps chunks in the bucket.
+    /// Keeps chunks in the bucket in which the twin lies.
     #[must_use]
-    pub const fn new(bucket: Bucket, host: Host) -> Self {
+    pub const fn new(bucket: Bucket, host: Host, twin: Arc<Twin>) -> Self {
         Self {
-            bucket,
-            host,
-            twin: None,
+            chunks: Plain::new(bucket, host),
+            twin,
         }
-    }
-
-    /// Removes chunks only while the twin there is in step: one that is behind may still speak of them, and
-    /// one that another gateway has taken over is not ours to tidy.
-    #[must_use]
-    pub fn beside(mut self, twin: Arc<Twin>) -> Self {
-        self.twin = Some(twin);
-        self
-    }
-
-    fn place(&self) -> Arc<str> {
-        Arc::clone(self.bucket.shown())
-    }
-
-    fn error(&self, id: ChunkId, doing: &'static str, error: S3Error) -> ChunkError {
-        chunk_error(&self.place(), id, doing, error)
-    }
-
-    fn writer(&self, id: ChunkId, only_new: bool) -> Box<dyn ChunkWriter> {
-        Box::new(UpstreamWriter {
-            bucket: self.bucket.clone(),
-            id,
-            only_new,
-            bytes: BytesMut::new(),
-        })
-    }
-}
-
-/// What an error of the host says about a chunk.
-pub(crate) fn chunk_error(
-    place: &Arc<str>,
-    id: ChunkId,
-    doing: &'static str,
-    error: S3Error,
-) -> ChunkError {
-    let place = Arc::clone(place);
-    match error {
-        S3Error::Missing { .. } => ChunkError::Missing { place, id },
-        S3Error::Exists { .. } => ChunkError::Exists { place, id },
-        S3Error::Short { wanted, bytes, .. } => ChunkError::Short {
-            place,
-            id,
-            wanted,
-            bytes,
-        },
-        other => ChunkError::Other {
-            place,
-            doing,
-            source: io::Error::other(other.to_string()),
-        },
     }
 }
 
 #[async_trait]
 impl ChunkStore for Upstream {
     async fn create(&self, id: ChunkId) -> Result<Box<dyn ChunkWriter>, ChunkError> {
-        Ok(self.writer(id, true))
+        self.chunks.create(id).await
     }
     async fn replace(&self, id: ChunkId) -> Result<Box<dyn ChunkWriter>, ChunkError> {
-        Ok(self.writer(id, false))
+        self.chunks.replace(id).await
     }
     async fn read(&self, id: ChunkId, offset: u64, length: usize) -> Result<Bytes, ChunkError> {
-        if length == 0 {
-            return Ok(Bytes::new());
-        }
-        self.bucket
-            .get(&name(id), Some((offset, length)), length as u64)
-            .await
-            .map_err(|e| self.error(id, "reading a chunk", e))
+        self.chunks.read(id, offset, length).await
     }
     async fn stat(&self, id: ChunkId) -> Result<Option<ChunkStat>, ChunkError> {
-        let stat = self.bucket.stat(&name(id)).await;
-        let stat = stat.map_err(|e| self.error(id, "looking at a chunk", e))?;
-        Ok(stat.map(|stat| ChunkStat {
-            bytes: stat.bytes,
-            modified: stat.modified,
-        }))
+        self.chunks.stat(id).await
     }
     async fn delete(&self, id: ChunkId) -> Result<(), ChunkError> {
-        if self.twin.as_ref().is_some_and(|twin| !twin.in_step()) {
+        if !self.twin.in_step() {
             return Err(ChunkError::Other {
-                place: self.place(),
+                place: self.chunks.place(),
                 doing: "removing a chunk",
                 source: io::Error::other("the twin there is not in step, so nothing is removed"),
             });
         }
-        let deleted = self.bucket.delete(&name(id)).await;
-        deleted.map_err(|e| self.error(id, "removing a chunk", e))
+        self.chunks.delete(id).await
     }
     async fn list(
         &self,
         after: Option<ChunkId>,
         limit: usize,
     ) -> Result<Vec<(ChunkId, ChunkStat)>, ChunkError> {
-        let nobody = ChunkId::from_bytes([0; 16]);
-        let after = after.map(name);
-        let listed = self.bucket.list(PREFIX, after.as_deref(), limit).await;
-        let listed = listed.map_err(|e| self.error(nobody, "listing chunks", e))?;
-        // Objects with other names are not ours and are left alone.
-        Ok(listed
-            .into_iter()
-            .filter_map(|object| {
-                let id = ChunkId::parse(object.name.strip_prefix(PREFIX)?)?;
-                let stat = ChunkStat {
-                    bytes: object.stat.bytes,
-                    modified: object.stat.modified,
-                };
-                Some((id, stat))
-            })
-            .collect())
+        self.chunks.list(after, limit).await
     }
     async fn probe(&self) -> Result<(), ChunkError> {
-        let nobody = ChunkId::from_bytes([0; 16]);
-        let failed = |e| self.error(nobody, "probing", e);
-        let bytes = Bytes::copy_from_slice(&self.host.random::<PROBE_BYTES>());
-        self.bucket
-            .put("probe", bytes.clone(), false)
-            .await
-            .map_err(failed)?;
-        let back = self
-            .bucket
-            .get("probe", None, PROBE_BYTES as u64)
-            .await
-            .map_err(failed)?;
-        if back == bytes {
-            return Ok(());
-        }
-        Err(ChunkError::Other {
-            place: self.place(),
-            doing: "probing",
-            source: io::Error::other("it did not give back what it had taken"),
-        })
+        self.chunks.probe().await
     }
     async fn adopt(&self) -> Result<(), ChunkError> {
-        self.probe().await
+        self.chunks.adopt().await
     }
-}
-
-struct UpstreamWriter {
-    bucket: Bucket,
-    id: ChunkId,
-    only_new: bool,
-    bytes: BytesMut,
-}
-
-#[async_trait]
-impl ChunkWriter for UpstreamWriter {
-    async fn append(&mut self, piece: &Sealed) -> Result<(), ChunkError> {
-        if (self.bytes.len() + piece.len()) as u64 > CHUNK_BYTES_MAX {
-            return Err(ChunkError::Other {
-                place: Arc::clone(self.bucket.shown()),
-                doing: "writing a chunk",
-                source: io::Error::other("it is longer than a chunk may be"),
-            });
-        }
-        self.bytes.extend_from_slice(piece.as_bytes());
-        Ok(())
-    }
-    async fn finish(self: Box<Self>) -> Result<(), ChunkError> {
-        let Self {
-            bucket,
-            id,
-            only_new,
-            bytes,
-        } = *self;
-        bucket
-            .put(&name(id), bytes.freeze(), only_new)
-            .await
-            .map_err(|e| chunk_error(bucket.shown(), id, "making a chunk durable", e))
-    }
-    async fn abandon(self: Box<Self>) {}
 }

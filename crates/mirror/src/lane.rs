@@ -149,5 +149,6 @@ pub const fn signal_of(error: &ChunkError) -> Option<Signal> {
         Cause::CannotWrite => Some(Signal::CannotWrite),
         Cause::FolderAway => Some(Signal::FolderAway),
         Cause::Trouble => Some(Signal::Trouble),
+        Cause::Slow => Some(Signal::Slow),
     }
 }

@@ -210,7 +210,7 @@ async fn whole_read(
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => Err(match error.cause() {
             Cause::Chunk | Cause::Trouble => CheckResult::Damaged,
-            Cause::CannotWrite | Cause::FolderAway | Cause::Ourselves => {
+            Cause::CannotWrite | Cause::FolderAway | Cause::Slow | Cause::Ourselves => {
                 CheckResult::Unreachable(error.to_string())
             }
         }),

@@ -2,6 +2,7 @@
 
 use crate::guest::EmbassyConfig;
 use crate::layout::Layout;
+use s3::Place;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -209,6 +210,8 @@ pub struct NodeConfig {
     pub write_connect: bool,
     /// The servers that keep the catalog; it lies in the sites' folders, if absent.
     pub catalog: Option<CatalogServers>,
+    /// The buckets of sites whose chunks lie on an S3; a site's folder has them, if absent.
+    pub site_buckets: [Option<Place>; 2],
     /// Bytes of each site's catalog cache.
     pub catalog_cache_bytes: u64,
     /// Bytes of the cache of opened index pages.
@@ -244,6 +247,7 @@ impl NodeConfig {
             first_tenant: None,
             write_connect: false,
             catalog: None,
+            site_buckets: [None, None],
             catalog_cache_bytes: 32 * 1024 * 1024,
             names_cache_bytes: 32 * 1024 * 1024,
         }

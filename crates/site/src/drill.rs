@@ -4,9 +4,9 @@
 use crate::control::{CallError, Request, call};
 use crate::node::run;
 use crate::restore::{RestoreAsked, RestoreError, RestoreReport, RestoreStep, Told, restore};
-use embassy::{Bucket, Place, S3Error};
 use host::Host;
 use md5::{Digest, Md5};
+use s3::{Bucket, Place, S3Error};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -261,7 +261,7 @@ fn bucket(key: &Value, name: &str, host: &Host) -> Result<Bucket, DrillError> {
 async fn compare(
     bucket: &Bucket,
     bucket_name: &str,
-    object: &embassy::s3::Listed,
+    object: &s3::Listed,
     report: &mut DrillReport,
 ) -> Result<(), DrillError> {
     let bytes = object.stat.bytes;

@@ -1,14 +1,15 @@
 //! Founding: the ceremony, the first keys, the two folders. The root exists for this one call.
 
+use crate::buckets;
 use crate::config::CatalogServers;
 use crate::keeping::{Keeping, Servers};
 use crate::layout::Layout;
 use catalog::embedded::{Embedded, Options};
 use catalog::{Commit, Outcome};
 use charter::{Charter, Contribution, Custody, Founding};
-use chunks::dir::Dir;
 use epoch::{Places, Tenure};
 use host::{Host, files};
+use s3::{Place, PlaceError, TakeError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use vault::record::site_header;
@@ -20,6 +21,17 @@ pub enum FoundError {
     /// A folder holds something.
     #[error("{} is not empty; founding never writes over anything: choose other folders or move this one away", .0.display())]
     Occupied(PathBuf),
+    /// A bucket cannot be a site's.
+    #[error("{0}; nothing was founded")]
+    Bucket(#[from] TakeError),
+    /// A bucket cannot be called.
+    #[error("{0}; nothing was founded")]
+    Place(#[from] PlaceError),
+    /// A bucket could not be marked.
+    #[error(
+        "the founding is void, since a bucket could not be marked; remove the folders, empty the buckets and found again: {0}"
+    )]
+    Mark(#[source] TakeError),
     /// Nobody could live under the charter.
     #[error("{0}")]
     Charter(String),
@@ -73,6 +85,7 @@ pub async fn found(
     host: &Host,
     log_name: &str,
     servers: Option<&CatalogServers>,
+    places_of_chunks: &[Option<Place>; 2],
 ) -> Result<FoundReport, FoundError> {
     for folder in layout.sites.iter().chain([&layout.parents]) {
         if !files::list(folder)
@@ -82,6 +95,7 @@ pub async fn found(
             return Err(FoundError::Occupied(folder.clone()));
         }
     }
+    buckets::must_be_empty(places_of_chunks, host).await?;
     if charter.terms().is_some() {
         vault::joint::check_can_be_opened(charter, charter.parties())
             .map_err(|e| FoundError::Charter(e.to_string()))?;
@@ -107,6 +121,7 @@ pub async fn found(
     for site in SiteId::BOTH {
         furnish(layout, site, charter, founding.transcript.custody())?;
     }
+    buckets::make(layout, places_of_chunks, host, founding.cloud).await?;
     let places = places(layout, charter, founding.cloud, host);
     places.found()?;
     first_rows(layout, places, host, (made.rows, made.entry), servers).await?;
@@ -151,7 +166,7 @@ fn hand_out(
     Ok(shares)
 }
 
-/// Puts into a site's folder what a node needs before it has any key; all but the header.
+/// Puts into a site's folder what a node needs before it has any key; all but the header and the place of chunks.
 pub(crate) fn furnish(
     layout: &Layout,
     site: SiteId,
@@ -169,11 +184,7 @@ pub(crate) fn furnish(
         let label = format!("{}\n", terms.jurisdictions().site(site));
         put(folder.join(crate::law::LABEL), label.as_bytes(), 0o644)?;
     }
-    files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))?;
-    match Dir::found(folder) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(FoundError::Catalog(error.to_string())),
-    }
+    files::make_folder(&layout.ledger(site), 0o755).map_err(|e| write(folder, e))
 }
 
 /// The places that remember which site is current.

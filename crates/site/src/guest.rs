@@ -4,8 +4,9 @@
 use crate::layout::Layout;
 use crate::node::Node;
 use crate::open::{OpenError, Opened};
-use embassy::{Acknowledge, Bucket, Home, Papers, Place, Twin, TwinState, Upstream};
+use embassy::{Acknowledge, Home, Papers, Twin, TwinState, Upstream};
 use host::{Host, files};
+use s3::{Bucket, Place};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,7 +51,11 @@ impl Guest {
 
     /// Site b's chunks.
     pub fn chunks(&self) -> Upstream {
-        Upstream::new(self.bucket.clone(), self.host.clone()).beside(Arc::clone(&self.twin))
+        Upstream::new(
+            self.bucket.clone(),
+            self.host.clone(),
+            Arc::clone(&self.twin),
+        )
     }
 
     /// Sends what is not at the host yet, before the node ends. What only the ledger has may stay behind if the

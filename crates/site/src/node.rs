@@ -87,7 +87,9 @@ impl RunError {
     pub fn kind(&self) -> (&str, bool) {
         match self {
             Self::Open(OpenError::NotFounded { .. }) => ("not-found", true),
-            Self::Open(OpenError::Foreign { .. } | OpenError::Refused(_)) => ("conflict", true),
+            Self::Open(
+                OpenError::Foreign { .. } | OpenError::ForeignBucket { .. } | OpenError::Refused(_),
+            ) => ("conflict", true),
             Self::Open(_) => ("internal", true),
             Self::Listen { .. } => ("unavailable", false),
             Self::PlainBeyondLoopback(_) | Self::PlainSql(_) | Self::NoEngine(_) | Self::Tls(_) => {

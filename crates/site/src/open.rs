@@ -1,5 +1,6 @@
 //! Opening what is there: headers checked, the epoch decided, the catalog opened, the rooms wired.
 
+use crate::buckets::{self, Buckets};
 use crate::config::NodeConfig;
 use crate::found::places;
 use crate::guest::{self, Guest};
@@ -11,7 +12,6 @@ use catalog::Engine;
 use catalog::embedded::{Embedded, Options};
 use charter::{Charter, Custody};
 use chunks::ChunkStore;
-use chunks::dir::Dir;
 use embassy::{Acknowledge, Twinned};
 use epoch::Tenure;
 use host::{Host, files};
@@ -49,6 +49,18 @@ pub enum OpenError {
     Foreign {
         /// The folder.
         path: PathBuf,
+        /// What it says it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A bucket belongs to another cloud or site.
+    #[error(
+        "{place} belongs to {found}, expected {expected}; nothing in it was touched: check the files that sites.a_s3 and sites.b_s3 name"
+    )]
+    ForeignBucket {
+        /// The bucket.
+        place: Arc<str>,
         /// What it says it is.
         found: String,
         /// What it should be.
@@ -92,6 +104,7 @@ pub struct Opened {
     pub index: Arc<Index>,
     pub store: Arc<Store>,
     pub guest: Option<Guest>,
+    pub buckets: Buckets,
 }
 
 /// The header of a site folder; `None` if the folder or the file is not there.
@@ -178,12 +191,15 @@ pub async fn open_with(
         None => None,
     };
     let layout = &config.layout;
-    let b: Arc<dyn ChunkStore> = match &guest {
-        Some(guest) => Arc::new(guest.chunks()),
-        None => Arc::new(Dir::awaiting(layout.site(SiteId::B))),
-    };
-    let stores = [Arc::new(Dir::awaiting(layout.site(SiteId::A))), b];
-    open_on(config, host, accept_loss, stores, guest).await
+    let (_, header) = headers(layout)?;
+    let buckets = buckets::open(config, host, header.cloud).await?;
+    let [a, mut b] = SiteId::BOTH.map(|site| buckets::store(layout, &buckets, site));
+    if let Some(guest) = &guest {
+        b = Arc::new(guest.chunks());
+    }
+    let mut opened = open_on(config, host, accept_loss, [a, b], guest).await?;
+    opened.buckets = buckets;
+    Ok(opened)
 }
 
 /// The catalog in the folders that are there.
@@ -228,6 +244,16 @@ fn vault_config(config: &NodeConfig) -> VaultConfig {
     }
 }
 
+/// The rows: a guest's are at its host as well.
+fn facts_of(engine: &Keeping, guest: Option<&Guest>) -> Result<Arc<dyn Engine>, OpenError> {
+    let Some(guest) = guest else {
+        return Ok(engine.engine());
+    };
+    let home = engine.folders("a guest's twin")?;
+    let twinned = Twinned::new(Arc::clone(home), Arc::clone(&guest.twin));
+    Ok(Arc::new(twinned))
+}
+
 /// The same with given stores of chunks.
 pub async fn open_on(
     config: &NodeConfig,
@@ -255,13 +281,7 @@ pub async fn open_on(
     if let epoch::Standing::Only(site) = tenure.standing() {
         mirror.prefer(site);
     }
-    let facts: Arc<dyn Engine> = match &guest {
-        Some(guest) => {
-            let home = engine.folders("a guest's twin")?;
-            Arc::new(Twinned::new(Arc::clone(home), Arc::clone(&guest.twin)))
-        }
-        None => engine.engine(),
-    };
+    let facts = facts_of(&engine, guest.as_ref())?;
     let vault = Vault::new(host.clone(), Arc::clone(&facts), vault_config(config))?;
     match crate::law::find(config, header.cloud, &charter, &custody, &vault).await {
         Ok(law) => vault.govern(law),
@@ -293,6 +313,7 @@ pub async fn open_on(
         index,
         store,
         guest,
+        buckets: [None, None],
     };
     if opened.guest.is_some() {
         drop(guest::home(layout, &opened)?);

@@ -1,6 +1,7 @@
 //! A guest's cloud from its twin: the catalog and the papers from sealed objects that a quorum of shares
 //! opens, the chunks as they are. From the host's bucket or from an export of it, without the guest's home.
 
+use crate::buckets;
 use crate::config::NodeConfig;
 use crate::found::{FoundError, furnish, places, put};
 use crate::guest::make_owner;
@@ -13,11 +14,12 @@ use charter::{Charter, Custody, Progress, RootSecret, ShareFile, UnsealError, Un
 use chunks::ChunkStore;
 use chunks::dir::Dir;
 use embassy::twin::{Tip, close, headers};
-use embassy::{Bucket, Papers, ReadOnly, Replay, ReplayError, S3Error, Source};
+use embassy::{Papers, ReadOnly, Replay, ReplayError, Source};
 use futures::StreamExt;
 use host::{Host, files};
 use ledger::Kind;
 use mirror::Pace;
+use s3::{Bucket, S3Error};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,6 +197,7 @@ pub async fn restore(
     let (papers, rows) = catalog(&replay, &tip, &asked.config, &told).await?;
     watch.step("catalog", format!("{rows} rows, each opened and checked"));
     let charter = furnish_all(&asked.config, &papers, host)?;
+    buckets::make(layout, &[None, None], host, custody.cloud()).await?;
     if asked.take_over.is_some() {
         make_owner(layout, host).map_err(|error| FoundError::Write {
             path: layout.data.clone(),

@@ -156,6 +156,7 @@ impl Node {
                 "why": why,
                 "folder": self.config.layout.site(site),
                 "free_bytes": free,
+                "bucket": self.opened.buckets[site.index()].as_deref().map(crate::buckets::status),
                 "owed_chunks": backlog.chunks,
                 "owed_bytes": backlog.bytes,
                 "oldest_debt_unix_ms": backlog.oldest_since,

@@ -220,7 +220,7 @@ impl Node {
     }
 
     /// Whether the folder of a site that is behind is there again and belongs to it.
-    async fn may_return(&self, site: SiteId) -> bool {
+    pub(crate) async fn may_return(&self, site: SiteId) -> bool {
         let folder = self.config.layout.site(site);
         match crate::open::header_of(folder) {
             Ok(Some(header)) => header.site == site && header.cloud == self.opened.header.cloud,

@@ -18,7 +18,8 @@ const WHAT: &str = "the filter of system calls (seccomp)";
 pub enum Role {
     /// Holds keys: no network, no programs.
     Vault,
-    /// Holds keys and keeps what is sealed at a host: as the vault, but it connects to the network.
+    /// Holds keys and keeps what is sealed elsewhere, at a host, on servers or on an S3: as the vault, but it connects
+    /// to the network.
     Guest,
     /// Speaks with clients over sockets it was given: makes and connects none to the network.
     Door,
@@ -85,7 +86,7 @@ pub fn filter(role: Role) -> Result<(), WallError> {
     if matches!(role, Role::Door | Role::Engine) {
         rules.extend(NOT_AT_THE_DOOR.iter().map(|call| (*call, Vec::new())));
     }
-    // Sockets between processes of this machine only; a guest calls its host.
+    // Sockets between processes of this machine only; what is kept elsewhere is called.
     let not_local = SeccompCondition::new(
         0,
         SeccompCmpArgLen::Dword,

@@ -25,9 +25,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("tpm", &["words", "host"]),
     ("catalog", &["words", "host", "epoch", "ledger"]),
     ("chunks", &["words", "host", "seal"]),
+    ("s3", &["words", "host", "tls", "seal", "authn", "chunks"]),
     (
         "embassy",
-        &["words", "host", "tls", "seal", "authn", "catalog", "chunks"],
+        &["words", "host", "seal", "catalog", "chunks", "s3"],
     ),
     (
         "mirror",
@@ -104,6 +105,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "epoch",
             "catalog",
             "chunks",
+            "s3",
             "embassy",
             "mirror",
             "names",
@@ -130,6 +132,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "statement",
             "agreement",
             "people",
+            "s3",
             "embassy",
             "hsm",
             "site",
@@ -158,14 +161,12 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     (
         "tokio-rustls",
-        &[
-            "catalog", "gate", "embassy", "sqldoor", "witness", "clarence",
-        ],
+        &["catalog", "gate", "s3", "sqldoor", "witness", "clarence"],
     ),
     ("tokio-postgres", &["catalog"]),
     (
         "hyper",
-        &["gate", "embassy", "sqldoor", "witness", "site", "clarence"],
+        &["gate", "s3", "sqldoor", "witness", "site", "clarence"],
     ),
     ("datafusion", &["sql", "sqldoor"]),
     ("object_store", &["sql"]),

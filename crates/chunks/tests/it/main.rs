@@ -6,5 +6,6 @@ mod conformance;
 mod dir;
 mod faults;
 mod model;
+mod pieces;
 mod support;
 mod tokens;

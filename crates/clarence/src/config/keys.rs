@@ -165,6 +165,18 @@ pub const KEYS: &[Key] = &[
         "the folder of the second site",
     ),
     Key::new(
+        "sites.a_s3",
+        Kind::Path,
+        Unset,
+        "the first site's chunks lie on an S3: a file, readable by its owner only, with endpoint, region, access_key, secret_key, ca_bundle, bucket; the folder keeps the papers",
+    ),
+    Key::new(
+        "sites.b_s3",
+        Kind::Path,
+        Unset,
+        "the same for the second site",
+    ),
+    Key::new(
         "parents.folder",
         Kind::Path,
         InData("parents"),
@@ -359,7 +371,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), KEYS.len());
-        assert!((15..=40).contains(&names.len()));
+        assert!((15..=42).contains(&names.len()));
     }
 
     #[test]

@@ -140,14 +140,7 @@ impl Settings {
                 });
             }
         }
-        if self.optional("embassy.host").is_some() != self.optional("embassy.bucket").is_some() {
-            return refuse("embassy.host and embassy.bucket go together: set both or none");
-        }
-        if self.optional("embassy.host").is_some() && !self.list("catalog.servers").is_empty() {
-            return refuse(
-                "embassy.host and catalog.servers exclude each other: a guest keeps its catalog in its own folders",
-            );
-        }
+        self.check_guest()?;
         if self.path("sites.a") == self.path("sites.b") {
             return refuse("sites.a and sites.b are the same folder; two sites need two");
         }
@@ -163,6 +156,28 @@ impl Settings {
                 return Err(ConfigError::Together {
                     why: format!("{name} may not be empty"),
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a guest cannot have besides.
+    fn check_guest(&self) -> Result<(), ConfigError> {
+        let refuse = |why: String| Err(ConfigError::Together { why });
+        let guest = self.optional("embassy.host").is_some();
+        if guest != self.optional("embassy.bucket").is_some() {
+            return refuse("embassy.host and embassy.bucket go together: set both or none".into());
+        }
+        if guest && !self.list("catalog.servers").is_empty() {
+            return refuse(
+                "embassy.host and catalog.servers exclude each other: a guest keeps its catalog in its own folders".into(),
+            );
+        }
+        for name in crate::node::SITE_BUCKETS {
+            if guest && self.optional(name).is_some() {
+                return refuse(format!(
+                    "embassy.host and {name} exclude each other: a guest keeps its chunks at home in a folder, and at its host"
+                ));
             }
         }
         Ok(())
@@ -258,5 +273,10 @@ mod tests {
         assert!(settings(&both).check().is_err());
         assert!(settings(&[("sites.b", text("site-a"))]).check().is_err());
         assert!(settings(&[("node.name", Value::Unset)]).check().is_err());
+        let bucket = ("sites.b_s3", text("b.json"));
+        settings(std::slice::from_ref(&bucket)).check().unwrap();
+        let (host, twin) = (("embassy.host", text("h")), ("embassy.bucket", text("t")));
+        settings(&[host.clone(), twin.clone()]).check().unwrap();
+        assert!(settings(&[host, twin, bucket]).check().is_err());
     }
 }

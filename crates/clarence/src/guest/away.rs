@@ -9,8 +9,9 @@ use crate::talk::Talk;
 use crate::verbs::read_share;
 use crate::{node, show};
 use charter::ShareFile;
-use embassy::{Bucket, Evacuated, Export, ExportError, Source, evacuate as take_away};
+use embassy::{Evacuated, Export, ExportError, Source, evacuate as take_away};
 use host::{Host, files};
+use s3::Bucket;
 use serde_json::{Value, json};
 use site::restore::Told;
 use site::{

@@ -8,8 +8,8 @@ use crate::guest::away::runtime;
 use crate::node;
 use crate::talk::Talk;
 use crate::verbs::found as founding;
-use embassy::{Bucket, S3Error};
 use host::{Host, files};
+use s3::{Bucket, S3Error};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -83,7 +83,7 @@ async fn must_be_empty(bucket: &Bucket) -> Result<(), Failure> {
 /// What an error of the host means for the command.
 pub fn failed(error: S3Error) -> Failure {
     let exit = match &error {
-        S3Error::Away { .. } => Exit::Network,
+        S3Error::Away { .. } | S3Error::Silent { .. } => Exit::Network,
         S3Error::Refused { .. } => Exit::Auth,
         S3Error::Missing { .. } => Exit::NotFound,
         S3Error::Exists { .. } => Exit::Conflict,

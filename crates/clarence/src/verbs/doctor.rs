@@ -43,17 +43,21 @@ struct Check {
     mend: Option<String>,
 }
 
+/// What was found.
 #[derive(Default)]
-struct Checks(Vec<Check>);
+pub struct Checks(Vec<Check>);
 
 impl Checks {
-    fn ok(&mut self, name: &str, found: impl Into<String>) {
+    /// It is well.
+    pub fn ok(&mut self, name: &str, found: impl Into<String>) {
         self.add(name, Verdict::Ok, found.into(), None);
     }
-    fn warn(&mut self, name: &str, found: impl Into<String>, mend: &str) {
+    /// It may go wrong.
+    pub fn warn(&mut self, name: &str, found: impl Into<String>, mend: &str) {
         self.add(name, Verdict::Warning, found.into(), Some(mend));
     }
-    fn bad(&mut self, name: &str, found: impl Into<String>, mend: &str) {
+    /// It keeps a node from working.
+    pub fn bad(&mut self, name: &str, found: impl Into<String>, mend: &str) {
         self.add(name, Verdict::Bad, found.into(), Some(mend));
     }
     fn add(&mut self, name: &str, result: Verdict, found: String, mend: Option<&str>) {
@@ -82,6 +86,7 @@ pub async fn doctor(everywhere: &Everywhere, talk: Talk) -> Outcome {
             data_folder(&layout, &mut checks);
             certificates(&settings, &mut checks);
             sites(&layout, &mut checks);
+            super::doctor_buckets::buckets(&settings, &layout, &mut checks).await;
             parents(&settings, &layout, &mut checks);
             running(&settings, talk, &mut checks).await;
         }

@@ -4,6 +4,7 @@ mod accept_loss;
 mod configuration;
 mod crypto;
 mod doctor;
+mod doctor_buckets;
 pub mod found;
 mod hsm;
 mod identity;

@@ -150,6 +150,15 @@ fn glass(glass: &Value) -> Vec<String> {
     ]
 }
 
+/// The folder of a site, and the bucket if its chunks lie in one.
+fn place(site: &Value) -> String {
+    let folder = show::text(site, "folder");
+    match site.get("bucket").filter(|bucket| !bucket.is_null()) {
+        Some(bucket) => format!("{folder}, {}", show::text(bucket, "place")),
+        None => folder,
+    }
+}
+
 fn site(site: &Value) -> Vec<String> {
     let owed = match show::number(site, "owed_chunks") {
         0 => "-".to_owned(),
@@ -169,7 +178,7 @@ fn site(site: &Value) -> Vec<String> {
         owed,
         show::text(site, "troubles"),
         show::text(site, "repairs"),
-        show::text(site, "folder"),
+        place(site),
         show::text(site, "why"),
     ]
 }

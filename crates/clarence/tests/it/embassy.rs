@@ -3,8 +3,8 @@
 
 use crate::run::{Cloud, run};
 use bytes::Bytes;
-use embassy::{Bucket, Place, S3Error};
 use host::Host;
+use s3::{Bucket, Place, S3Error};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,6 @@
 //! Writes the twin: one task that sends what the catalog acknowledged, in order, one object at a time, and
 //! tells how far the host has it. While an object is on its way the next batches gather.
 
-use crate::s3::{Bucket, S3Error};
 use crate::source::{Source, SourceError};
 use crate::twin::record::{
     Generation, Header, Message, OBJECT_BYTES_MAX, PREFIX, Papers, RecordError,
@@ -9,6 +8,7 @@ use crate::twin::record::{
 use catalog::Embedded;
 use catalog::embedded::follow::FollowError;
 use host::Host;
+use s3::{Bucket, S3Error};
 use seal::TwinKey;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! Reads a twin back: which generations there are, how far each came, and all rows in order. Every object is
 //! opened for its place, numbers may not be missing, and every segment has to follow the one before.
 
-use crate::s3::{Bucket, S3Error};
 use crate::source::{Source, SourceError};
 use crate::twin::record::{
     Generation, Header, Message, OBJECT_BYTES_MAX, PREFIX, Papers, RecordError,
 };
 use catalog::embedded::follow::{FollowedRow, Reached};
+use s3::{Bucket, S3Error};
 use seal::TwinKey;
 use std::collections::BTreeMap;
 use std::sync::Arc;

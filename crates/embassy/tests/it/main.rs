@@ -1,5 +1,5 @@
-//! Proof of the embassy: the client of S3, chunks at a host and the twin, against a small host in this process
-//! that can be told to fail.
+//! Proof of the embassy: chunks at a host, exports and the twin, against a small host in this process that can be
+//! told to fail.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -8,7 +8,7 @@
 )] // helpers of tests may stop them
 
 mod export;
+#[path = "../../../s3/tests/it/fake.rs"]
 mod fake;
-mod s3;
 mod twin;
 mod upstream;

@@ -35,7 +35,9 @@ fn walled(launcher: &Arc<Trunk>, mut config: NodeConfig) -> Result<(), RunError>
         access.starter = super::module::starter(launcher);
     }
     let servers = config.catalog.as_ref();
-    let calls = config.embassy.is_some() || servers.is_some_and(CatalogServers::over_network);
+    let calls = config.embassy.is_some()
+        || config.site_buckets.iter().any(Option::is_some)
+        || servers.is_some_and(CatalogServers::over_network);
     let role = match calls {
         false => wall::Role::Vault,
         true => wall::Role::Guest,

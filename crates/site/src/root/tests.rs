@@ -75,6 +75,7 @@ impl Scene {
             &host,
             "clarence.example/t",
             None,
+            &[None, None],
         )
         .await
         .unwrap();

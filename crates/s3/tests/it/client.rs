@@ -2,7 +2,7 @@
 
 use crate::fake::Fake;
 use bytes::Bytes;
-use embassy::{S3Error, Source};
+use s3::S3Error;
 use std::sync::atomic::Ordering;
 
 const SMALL: Bytes = Bytes::from_static(b"sealed");
@@ -49,9 +49,19 @@ async fn listings_are_read_to_their_end() {
         .lock()
         .unwrap()
         .insert("t/x".into(), SMALL);
-    let names = fake.bucket().names("c/").await.unwrap();
+    let bucket = fake.bucket();
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let after = names.last().map(String::as_str);
+        let page = bucket.list("c/", after, 1000).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.iter().all(|object| object.stat.bytes == 6));
+        names.extend(page.into_iter().map(|object| object.name));
+    }
     assert_eq!(names.len(), 2_500);
-    assert_eq!(names[2_499], ("c/02499".to_owned(), 6));
+    assert_eq!(names[2_499], "c/02499");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,35 +1,24 @@
 //! The verbs on one bucket. A call is tried again while its deadline allows, on a new connection; what must
 //! not happen twice is made so that a second time is noticed.
 
-use crate::s3::connect::{Connections, Shared};
-use crate::s3::error::S3Error;
-use crate::s3::listing;
-use crate::s3::place::{Place, PlaceError};
-use authn::signing::{authorization, stamp};
-use authn::{DateStamp, RequestHead, SecretKey, SigningKey};
-use aws_lc_rs::digest;
-use bytes::{Bytes, BytesMut};
+use crate::call::{
+    ANSWER_BYTES_MAX, Answer, CALLS_MAX, Call, DEADLINE, LONG_DEADLINE, NOT_IMPLEMENTED,
+    SMALL_BYTES,
+};
+use crate::connect::{Connections, Shared};
+use crate::error::S3Error;
+use crate::listing;
+use crate::pieces::Pieces;
+use crate::place::{Place, PlaceError};
+use authn::SecretKey;
+use bytes::Bytes;
 use host::Host;
-use http_body_util::{BodyExt, Full};
-use hyper::Request;
 use std::fmt::Write;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
-use words::{UnixMillis, hex};
+use words::UnixMillis;
 
-/// Calls under way at once.
-const CALLS_MAX: usize = 64;
-/// How long a call may take with all its attempts. The mirror gives a site 5 seconds for a step.
-const DEADLINE: Duration = Duration::from_millis(4500);
-/// The same for reading something large.
-const LONG_DEADLINE: Duration = Duration::from_secs(120);
-/// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(100);
-/// Attempts at one call.
-const ATTEMPTS_MAX: u32 = 4;
-/// The longest answer that is read where nobody said how long it should be.
-const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Objects on one page of a listing.
 const PAGE_MAX: usize = 1000;
 
@@ -54,29 +43,17 @@ pub struct Listed {
 /// One bucket at a host. Cloning shares the connections.
 #[derive(Clone)]
 pub struct Bucket {
-    place: Arc<Place>,
-    shown: Arc<str>,
-    secret: Arc<SecretKey>,
-    connections: Shared,
-    calls: Arc<Semaphore>,
-    host: Host,
-}
-
-/// One call.
-struct Call<'a> {
-    method: &'static str,
-    path: String,
-    query: &'a str,
-    headers: Vec<(&'static str, String)>,
-    body: Bytes,
-    answer_max: u64,
-    deadline: Duration,
-}
-
-struct Answer {
-    status: u16,
-    headers: http::HeaderMap,
-    body: Bytes,
+    pub(crate) place: Arc<Place>,
+    pub(crate) shown: Arc<str>,
+    pub(crate) secret: Arc<SecretKey>,
+    pub(crate) connections: Shared,
+    pub(crate) calls: Arc<Semaphore>,
+    /// What calls itself so in the header `Server`.
+    pub(crate) engine: Arc<OnceLock<String>>,
+    pub(crate) answered: Arc<AtomicBool>,
+    /// It refuses conditional writes, so it is looked first.
+    pub(crate) unconditional: Arc<AtomicBool>,
+    pub(crate) host: Host,
 }
 
 impl Bucket {
@@ -87,6 +64,9 @@ impl Bucket {
             secret: Arc::new(SecretKey::new(place.secret.to_string())),
             connections: Arc::new(Connections::new(&place)?),
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
+            engine: Arc::default(),
+            answered: Arc::default(),
+            unconditional: Arc::default(),
             place: Arc::new(place),
             host,
         })
@@ -98,35 +78,93 @@ impl Bucket {
         &self.shown
     }
 
+    /// What the engine calls itself, once it has answered.
+    #[must_use]
+    pub fn engine(&self) -> Option<&str> {
+        self.engine.get().map(String::as_str)
+    }
+
+    /// Whether it has answered anything.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether conditional writes were refused as not implemented. One that ignores the condition is not noticed.
+    #[must_use]
+    pub fn refuses_conditions(&self) -> bool {
+        self.unconditional.load(Ordering::Relaxed)
+    }
+
     /// Writes an object. With `only_new`, one that holds other bytes under the same name is left as it is and
     /// the call fails.
     pub async fn put(&self, name: &str, body: Bytes, only_new: bool) -> Result<(), S3Error> {
-        let mut headers = vec![("content-type", "application/octet-stream".to_owned())];
-        if only_new {
-            headers.push(("if-none-match", "*".to_owned()));
+        self.put_pieces(name, Pieces::from(body), only_new).await
+    }
+
+    /// The same with a body in pieces.
+    pub async fn put_pieces(
+        &self,
+        name: &str,
+        body: Pieces,
+        only_new: bool,
+    ) -> Result<(), S3Error> {
+        if !only_new {
+            return self.put_over(name, body).await;
         }
-        let call = Call {
-            headers,
-            body: body.clone(),
-            ..self.call("PUT", name)
-        };
+        if self.refuses_conditions() {
+            return self.put_looked(name, body).await;
+        }
+        let mut call = self.put_call(name, &body);
+        call.headers.push(("if-none-match", "*".to_owned()));
         let answer = self.perform(&call).await?;
         match answer.status {
             200 | 204 => Ok(()),
             // An earlier attempt of ours may have got through without our learning of it.
-            412 | 409 if only_new => match self.get(name, None, body.len() as u64 + 1).await {
-                Ok(there) if there == body => Ok(()),
-                Ok(_) => Err(S3Error::Exists {
-                    place: self.shown.to_string(),
-                    name: name.to_owned(),
-                }),
-                Err(S3Error::Answer { .. }) => Err(S3Error::Exists {
-                    place: self.shown.to_string(),
-                    name: name.to_owned(),
-                }),
-                Err(error) => Err(error),
-            },
+            412 | 409 => self.compare(name, &body).await,
+            NOT_IMPLEMENTED => {
+                self.unconditional.store(true, Ordering::Relaxed);
+                self.put_looked(name, body).await
+            }
             _ => Err(self.refused(&answer)),
+        }
+    }
+
+    async fn put_over(&self, name: &str, body: Pieces) -> Result<(), S3Error> {
+        let answer = self.perform(&self.put_call(name, &body)).await?;
+        match answer.status {
+            200 | 204 => Ok(()),
+            _ => Err(self.refused(&answer)),
+        }
+    }
+
+    /// For engines without conditional writes. Between the look and the write somebody else's object of the same
+    /// name would be lost; names of chunks are drawn at random and never given twice.
+    async fn put_looked(&self, name: &str, body: Pieces) -> Result<(), S3Error> {
+        match self.stat(name).await? {
+            Some(_) => self.compare(name, &body).await,
+            None => self.put_over(name, body).await,
+        }
+    }
+
+    fn put_call(&self, name: &str, body: &Pieces) -> Call<'static> {
+        Call {
+            headers: vec![("content-type", "application/octet-stream".to_owned())],
+            body: body.clone(),
+            ..self.call("PUT", name)
+        }
+    }
+
+    /// Well if the object there is the one that was to be written.
+    async fn compare(&self, name: &str, body: &Pieces) -> Result<(), S3Error> {
+        let exists = || S3Error::Exists {
+            place: self.shown.to_string(),
+            name: name.to_owned(),
+        };
+        match self.get(name, None, body.length() as u64 + 1).await {
+            Ok(there) if body.is(&there) => Ok(()),
+            Ok(_) | Err(S3Error::Answer { .. }) => Err(exists()),
+            Err(error) => Err(error),
         }
     }
 
@@ -139,10 +177,10 @@ impl Bucket {
     ) -> Result<Bytes, S3Error> {
         let mut call = Call {
             answer_max: bytes_max,
-            deadline: if range.is_some() {
-                DEADLINE
-            } else {
-                LONG_DEADLINE
+            deadline: match range {
+                Some(_) => DEADLINE,
+                None if bytes_max <= SMALL_BYTES as u64 => DEADLINE,
+                None => LONG_DEADLINE,
             },
             ..self.call("GET", name)
         };
@@ -297,122 +335,10 @@ impl Bucket {
             path: format!("/{}/{}", self.place.bucket.as_str(), encoded(name, true)),
             query: "",
             headers: Vec::new(),
-            body: Bytes::new(),
+            body: Pieces::default(),
             answer_max: ANSWER_BYTES_MAX,
             deadline: DEADLINE,
         }
-    }
-
-    async fn perform(&self, call: &Call<'_>) -> Result<Answer, S3Error> {
-        let away = |why: String| S3Error::Away {
-            place: self.shown.to_string(),
-            why,
-        };
-        let mut last = String::from("it did not answer in time");
-        let attempts = async {
-            let Ok(_turn) = self.calls.acquire().await else {
-                return Err(away("the client is closed".into()));
-            };
-            for attempt in 0..ATTEMPTS_MAX {
-                if attempt > 0 {
-                    tokio::time::sleep(PAUSE * attempt).await;
-                }
-                match self.attempt(call, attempt > 0).await {
-                    Ok(answer) if answer.status >= 500 || answer.status == 429 => {
-                        let (code, text) = listing::error(&String::from_utf8_lossy(&answer.body));
-                        last = format!("it answered {} {code} {text}", answer.status);
-                    }
-                    Ok(answer) => return Ok(answer),
-                    Err(Attempt::Final(error)) => return Err(error),
-                    Err(Attempt::Again(why)) => last = why,
-                }
-            }
-            Err(away(std::mem::take(&mut last)))
-        };
-        match tokio::time::timeout(call.deadline, attempts).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(away(format!(
-                "it did not answer within {} ms ({last})",
-                call.deadline.as_millis()
-            ))),
-        }
-    }
-
-    async fn attempt(&self, call: &Call<'_>, fresh: bool) -> Result<Answer, Attempt> {
-        let request = self.request(call).map_err(Attempt::Final)?;
-        let again = |e: &dyn ToString| Attempt::Again(e.to_string());
-        let mut sender = self
-            .connections
-            .take(fresh)
-            .await
-            .map_err(|e| again(&format!("no connection: {e}")))?;
-        let answer = sender.send_request(request).await.map_err(|e| again(&e))?;
-        let (parts, mut body) = answer.into_parts();
-        let mut read = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|e| again(&e))?;
-            if let Some(data) = frame.data_ref() {
-                // An error's text may be longer than the object that was asked for.
-                let max = call.answer_max.max(64 * 1024);
-                if read.len() as u64 + data.len() as u64 > max {
-                    return Err(Attempt::Final(self.answer("it is longer than expected")));
-                }
-                read.extend_from_slice(data);
-            }
-        }
-        let status = parts.status.as_u16();
-        if status < 300 && read.len() as u64 > call.answer_max {
-            return Err(Attempt::Final(self.answer("it is longer than expected")));
-        }
-        self.connections.keep(sender);
-        Ok(Answer {
-            status,
-            headers: parts.headers,
-            body: read.freeze(),
-        })
-    }
-
-    fn request(&self, call: &Call<'_>) -> Result<Request<Full<Bytes>>, S3Error> {
-        let at = stamp(self.host.now());
-        let hash = digest::digest(&digest::SHA256, &call.body);
-        let mut headers = vec![
-            ("host".to_owned(), self.place.authority()),
-            ("x-amz-date".to_owned(), at.clone()),
-            (
-                "x-amz-content-sha256".to_owned(),
-                hex::encode(hash.as_ref()),
-            ),
-        ];
-        headers.extend(
-            call.headers
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), v.clone())),
-        );
-        let head = RequestHead {
-            via: authn::Via::default(),
-            method: call.method,
-            raw_path: &call.path,
-            raw_query: call.query,
-            headers: &headers,
-        };
-        let unsignable = |e: &dyn ToString| self.answer(&e.to_string());
-        let day = at.get(..8).and_then(DateStamp::parse);
-        let day = day.ok_or_else(|| self.answer("the clock of this machine is not right"))?;
-        let key = SigningKey::derive(&self.secret, day, &self.place.region);
-        let signed =
-            authorization(&head, &self.place.access_key, &key).map_err(|e| unsignable(&e))?;
-        let uri = match call.query {
-            "" => call.path.clone(),
-            query => format!("{}?{query}", call.path),
-        };
-        let mut request = Request::builder().method(call.method).uri(uri);
-        for (name, value) in &headers {
-            request = request.header(name, value);
-        }
-        request
-            .header("authorization", signed)
-            .body(Full::new(call.body.clone()))
-            .map_err(|e| unsignable(&e))
     }
 
     fn refused(&self, answer: &Answer) -> S3Error {
@@ -437,17 +363,12 @@ impl Bucket {
         }
     }
 
-    fn answer(&self, why: &str) -> S3Error {
+    pub(crate) fn answer(&self, why: &str) -> S3Error {
         S3Error::Answer {
             place: self.shown.to_string(),
             why: why.to_owned(),
         }
     }
-}
-
-enum Attempt {
-    Again(String),
-    Final(S3Error),
 }
 
 /// Percent-encoded as Signature Version 4 has it.

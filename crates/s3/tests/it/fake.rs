@@ -1,14 +1,14 @@
-//! A host for tests: one bucket in memory behind HTTP, as much of S3 as an embassy asks for, with faults on
-//! order.
+//! A foreign S3 for tests, also for those of the embassy: one bucket in memory behind HTTP, as much of S3 as this
+//! room asks for, with faults on order.
 
 use bytes::Bytes;
-use embassy::{Bucket, Place};
 use host::Host;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use s3::{Bucket, Place};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,14 @@ pub struct State {
     pub mute: AtomicU32,
     /// No call is done or answered.
     pub away: AtomicBool,
+    /// Calls are taken and never answered.
+    pub silent: AtomicBool,
+    /// There is no bucket.
+    pub missing: AtomicBool,
+    /// Conditions of writes are not heeded.
+    pub heedless: AtomicBool,
+    /// Every write is refused so: status and code.
+    pub refusing: Mutex<Option<(u16, &'static str)>>,
     pub calls: AtomicU32,
 }
 
@@ -52,7 +60,11 @@ impl Fake {
     }
 
     pub fn bucket(&self) -> Bucket {
-        let place = Place {
+        Bucket::new(self.place(), Host::real()).unwrap()
+    }
+
+    pub fn place(&self) -> Place {
+        Place {
             tls: false,
             host: "127.0.0.1".into(),
             port: self.port,
@@ -61,8 +73,7 @@ impl Fake {
             access_key: words::AccessKeyId::parse("CLRABCDEFGHIJKLMNOPQ").unwrap(),
             secret: "secret".to_owned().into(),
             authorities: None,
-        };
-        Bucket::new(place, Host::real()).unwrap()
+        }
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -81,9 +92,20 @@ type Answer = Result<Response<Full<Bytes>>, std::io::Error>;
 fn reply(status: u16, body: impl Into<Bytes>) -> Answer {
     Ok(Response::builder()
         .status(status)
-        .header("last-modified", "Thu, 26 Nov 2026 04:00:00 GMT")
+        .header(
+            "last-modified",
+            httpdate::fmt_http_date(std::time::SystemTime::now()),
+        )
+        .header("server", "Fake 1")
         .body(Full::new(body.into()))
         .unwrap())
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    reply(
+        status,
+        format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
+    )
 }
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
@@ -98,6 +120,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
     assert!(signed.contains("Signature="));
     if state.away.load(Ordering::SeqCst) {
         return Err(std::io::ErrorKind::ConnectionReset.into());
+    }
+    if state.silent.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
     }
     if taken(&state.busy) {
         return reply(
@@ -115,10 +140,22 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Answer {
 fn act(state: &State, head: &http::request::Parts, body: Bytes) -> Answer {
     let mut objects = state.objects.lock().unwrap();
     let name = head.uri.path().strip_prefix("/twin/").unwrap_or_default();
+    let conditional = head.headers.contains_key("if-none-match");
+    let heedless = state.heedless.load(Ordering::SeqCst);
+    let refusing = *state.refusing.lock().unwrap();
     match head.method.as_str() {
+        "PUT" if name.is_empty() => {
+            state.missing.store(false, Ordering::SeqCst);
+            reply(200, "")
+        }
+        _ if state.missing.load(Ordering::SeqCst) => error(404, "NoSuchBucket"),
+        "PUT" if refusing.is_some_and(|(status, _)| status != 501 || conditional) => {
+            let (status, code) = refusing.unwrap();
+            error(status, code)
+        }
         "GET" if name.is_empty() => reply(200, listing(&objects, head.uri.query().unwrap())),
-        "PUT" if head.headers.contains_key("if-none-match") && objects.contains_key(name) => {
-            reply(412, "<Error><Code>PreconditionFailed</Code></Error>")
+        "PUT" if conditional && objects.contains_key(name) && !heedless => {
+            error(412, "PreconditionFailed")
         }
         "PUT" => {
             objects.insert(name.to_owned(), body);
@@ -129,7 +166,7 @@ fn act(state: &State, head: &http::request::Parts, body: Bytes) -> Answer {
             reply(204, "")
         }
         _ => match objects.get(name) {
-            None => reply(404, "<Error><Code>NoSuchKey</Code></Error>"),
+            None => error(404, "NoSuchKey"),
             Some(object) => match head.headers.get("range") {
                 None => reply(200, object.clone()),
                 Some(range) => {

@@ -1,5 +1,5 @@
-//! Where the host is and who we are there: the file that the host hands to its guest. It has the fields of a
-//! node's `connect.json`.
+//! Where an S3 is and who we are there: the file that a host hands to its guest, or that an operator writes for a
+//! site. It has the fields of a node's `connect.json`, and a site's names the bucket besides.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -76,11 +76,13 @@ struct File {
     secret_key: String,
     #[serde(default)]
     ca_bundle: Option<PathBuf>,
+    #[serde(default)]
+    bucket: Option<String>,
 }
 
-impl Place {
-    /// Reads the host's file. A certificate file that it names is looked for beside it if its path is relative.
-    pub fn read(path: &Path, bucket: &str) -> Result<Self, PlaceError> {
+impl File {
+    /// The file, and the authorities that it names.
+    fn read(path: &Path) -> Result<(Self, Option<Vec<u8>>), PlaceError> {
         let wrong = |why: String| PlaceError::File {
             path: path.to_path_buf(),
             why,
@@ -88,9 +90,10 @@ impl Place {
         let bytes = host::files::read(path, FILE_BYTES_MAX)
             .map_err(|e| wrong(format!("it cannot be read: {e}")))?
             .ok_or_else(|| wrong("there is no such file".into()))?;
-        let file: File = serde_json::from_slice(&bytes).map_err(|e| {
+        let bytes = Zeroizing::new(bytes);
+        let file: Self = serde_json::from_slice(&bytes).map_err(|e| {
             wrong(format!(
-                "it is not what a host hands out (JSON with endpoint, region, access_key, secret_key and perhaps ca_bundle): {e}"
+                "it is not JSON with endpoint, region, access_key, secret_key and perhaps ca_bundle, as a host hands it out, and for a site bucket: {e}"
             ))
         })?;
         let authorities = match &file.ca_bundle {
@@ -100,7 +103,39 @@ impl Place {
             }
             None => None,
         };
+        Ok((file, authorities))
+    }
+}
+
+impl Place {
+    /// Reads the host's file. A certificate file that it names is looked for beside it if its path is relative.
+    pub fn read(path: &Path, bucket: &str) -> Result<Self, PlaceError> {
+        let (file, authorities) = File::read(path)?;
         Self::new(file, bucket, authorities)
+    }
+
+    /// Reads the file of a site, which names the bucket and which nobody but its owner may read.
+    pub fn read_for_site(path: &Path) -> Result<Self, PlaceError> {
+        let wrong = |why: String| PlaceError::File {
+            path: path.to_path_buf(),
+            why,
+        };
+        let (mut file, authorities) = File::read(path)?;
+        let mode = host::files::mode(path);
+        let mode = mode.map_err(|e| wrong(format!("its mode cannot be read: {e}")))?;
+        if mode & 0o077 != 0 {
+            return Err(wrong(format!(
+                "it can be read by others (mode {mode:03o}); make it 600, and change the credential if others had access"
+            )));
+        }
+        let bucket = file.bucket.take();
+        let bucket = bucket.ok_or_else(|| {
+            wrong(
+                "it names no bucket; add \"bucket\": the bucket in which the site's chunks lie"
+                    .into(),
+            )
+        })?;
+        Self::new(file, &bucket, authorities)
     }
 
     fn new(file: File, bucket: &str, authorities: Option<Vec<u8>>) -> Result<Self, PlaceError> {
@@ -217,6 +252,7 @@ mod tests {
             access_key: "CLRABCDEFGHIJKLMNOPQ".into(),
             secret_key: "s".into(),
             ca_bundle: None,
+            bucket: None,
         };
         Place::new(file, "the-bucket", authorities)
     }
@@ -241,6 +277,35 @@ mod tests {
         ] {
             assert!(place(bad, None).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_sites_file_is_read_if_it_is_private_and_names_a_bucket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site-b.json");
+        let write = |text: &str, mode| host::files::write_durable(&path, text.as_bytes(), mode);
+        let whole = r#"{"endpoint": "http://127.0.0.1:8333", "region": "lu-1", "access_key": "GK31c2f218", "secret_key": "s", "bucket": "chunks-b"}"#;
+        write(whole, 0o600).unwrap();
+        let place = Place::read_for_site(&path).unwrap();
+        assert_eq!(
+            place.to_string(),
+            "bucket chunks-b at http://127.0.0.1:8333"
+        );
+        let without = whole.replace("bucket", "basket");
+        for (text, mode, says) in [
+            (whole, 0o640, "600"),
+            (without.as_str(), 0o600, "names no bucket"),
+            ("{}", 0o600, "endpoint"),
+        ] {
+            write(text, mode).unwrap();
+            let error = Place::read_for_site(&path).unwrap_err().to_string();
+            assert!(
+                error.contains(says) && !error.contains("secret_key\": \"s"),
+                "{error}"
+            );
+        }
+        host::files::remove(&path).unwrap();
+        assert!(Place::read_for_site(&path).is_err());
     }
 
     #[test]

@@ -1,19 +1,29 @@
-//! What can go wrong at a host, told apart by what follows from it.
+//! What can go wrong at an S3, told apart by what follows from it.
 
-/// Why a call to the host was not done.
+/// Why a call was not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum S3Error {
     /// It did not answer, or answered that it cannot now. Whether a change took effect is not known.
-    #[error("{place} is away: {why}; what is at home is safe; it is tried again")]
+    #[error("{place} is away: {why}; what was acknowledged is safe; it is tried again")]
     Away {
         /// Where.
         place: String,
         /// What happened.
         why: String,
     },
+    /// It took a call and did not answer within its deadline. Whether a change took effect is not known.
+    #[error(
+        "{place} did not answer within {within_ms} ms; what was acknowledged is safe; it is tried again: look whether it, or the network to it, hangs"
+    )]
+    Silent {
+        /// Where.
+        place: String,
+        /// The deadline.
+        within_ms: u128,
+    },
     /// It said no.
     #[error(
-        "{place} refused ({status} {code}): {message}; what is at home is safe; ask the host, or check the credential"
+        "{place} refused ({status} {code}): {message}; what was acknowledged is safe; check the credential, or ask who runs it"
     )]
     Refused {
         /// Where.

@@ -1,28 +1,33 @@
 //! Connections to the host: made when needed, kept for the next request, dropped after any trouble.
 
-use crate::s3::place::{Place, PlaceError};
-use bytes::Bytes;
-use http_body_util::Full;
+use crate::pieces::Pieces;
+use crate::place::{Place, PlaceError};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Connections that are kept while nobody uses them.
 const IDLE_MAX: usize = 16;
+/// How long one is kept. The other end, or something between, may have forgotten one that is older.
+const IDLE: Duration = Duration::from_secs(15);
+/// How long making a connection may take.
+const CONNECT: Duration = Duration::from_millis(1500);
 
-pub type Sender = SendRequest<Full<Bytes>>;
+pub type Sender = SendRequest<Pieces>;
 
 /// Makes and keeps connections to one host.
 pub struct Connections {
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    idle: Mutex<Vec<Sender>>,
+    idle: Mutex<Vec<(Instant, Sender)>>,
 }
 
 impl Connections {
@@ -59,6 +64,11 @@ impl Connections {
                 }
             }
         }
+        let made = tokio::time::timeout(CONNECT, self.connect()).await;
+        made.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn connect(&self) -> io::Result<Sender> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         match &self.tls {
@@ -77,15 +87,17 @@ impl Connections {
     pub fn keep(&self, sender: Sender) {
         let mut idle = self.idle();
         if !sender.is_closed() && idle.len() < IDLE_MAX {
-            idle.push(sender);
+            idle.push((Instant::now(), sender));
         }
     }
 
     fn kept(&self) -> Option<Sender> {
-        self.idle().pop()
+        let mut idle = self.idle();
+        idle.retain(|(since, _)| since.elapsed() < IDLE);
+        idle.pop().map(|(_, sender)| sender)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sender>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Sender)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
