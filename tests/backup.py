@@ -58,6 +58,9 @@ def open_with_old_credentials(place, old):
     shutil.copy(old.data / "connect.json", place.data / "connect.json")
     keys = [cloud.connect()["access_key"] for cloud in (old, place)]
     place.up()
+    until = time.monotonic() + 30
+    while str(place.port) not in place.connect()["endpoint"] and time.monotonic() < until:
+        time.sleep(0.05)  # the file says where the old cloud was until the node is open
     keys.append(place.connect()["access_key"])
     check("the old credential opens the restored cloud, and no other was made", len(set(keys)) == 1, keys)
 
