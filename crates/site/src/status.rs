@@ -88,7 +88,6 @@ impl Node {
                 self.glass_report(&access_key, &report).await
             }
             Request::Scrub => self.scrub(progress).await,
-            // Not one question: the control socket's server knows it.
             Request::Backup => Err(Failure::new("usage", "a backup is asked by frames")),
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
             Request::RestartGrant {
