@@ -10,6 +10,7 @@ mod outcome;
 mod plan;
 pub mod postgres;
 mod record;
+mod snapshot;
 
 /// For the fuzz targets alone, compiled under `--cfg fuzzing` and nowhere else: the embedded engine's records,
 /// which no other room has any business with.
@@ -40,3 +41,4 @@ pub use engine::{Commit, Engine, KeyRange, Mutation, Order, Precondition, ReadEr
 pub use memory::Memory;
 pub use outcome::{Committed, Outcome, Refused, Sites};
 pub use postgres::Postgres;
+pub use snapshot::{Point, Snapshot};

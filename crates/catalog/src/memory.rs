@@ -4,6 +4,7 @@
 use crate::engine::{Commit, Engine, KeyRange, Order, ReadError, Row};
 use crate::outcome::{Committed, Outcome, Refused, Sites};
 use crate::plan::{Base, Plan, RESERVED_TAG, Verdict};
+use crate::snapshot::{Point, Snapshot};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,6 +90,19 @@ impl Memory {
             next_index: state.next_index,
         }
     }
+    /// Every row of this moment, to be taken piece by piece.
+    #[must_use]
+    pub fn snapshot(&self) -> Box<dyn Snapshot> {
+        let state = self.state();
+        let rows: Vec<_> = state.rows.clone().into_iter().collect();
+        Box::new(Taken {
+            point: Point {
+                version: state.last_version,
+                next_index: state.next_index,
+            },
+            rows: rows.into_iter(),
+        })
+    }
     /// Looks at every commit from now on.
     pub fn set_hook(&self, hook: Option<Hook>) {
         self.state().hook = hook;
@@ -113,6 +127,28 @@ impl Memory {
     }
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Taken {
+    point: Point,
+    rows: std::vec::IntoIter<(Vec<u8>, Row)>,
+}
+
+#[async_trait]
+impl Snapshot for Taken {
+    fn point(&self) -> Point {
+        self.point
+    }
+    async fn next(&mut self, bytes_max: usize) -> Result<Vec<(Vec<u8>, Row)>, ReadError> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while bytes < bytes_max
+            && let Some((key, row)) = self.rows.next()
+        {
+            bytes += key.len() + row.value.len();
+            rows.push((key, row));
+        }
+        Ok(rows)
     }
 }
 

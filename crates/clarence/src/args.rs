@@ -118,6 +118,27 @@ first client how to connect.")]
         after_help = "Example:\n  clarence accept-loss --site b --share usb1/share.clarence --share usb2/share.clarence"
     )]
     AcceptLoss(AcceptLoss),
+    /// Copy the whole cloud into a folder, sealed as it lies; needs no share. Check such a copy, rehearse its restore
+    #[command(after_help = "\
+Examples:
+  clarence backup --to /media/disk                     everything, as of one moment; the node goes on, sealed or open
+  clarence backup --to /media/disk --rate 50MiB/s      the next day: only new chunks are copied
+  clarence backup verify /media/disk
+  clarence backup drill --from /media/disk --share usb1/share.clarence --share usb2/share.clarence
+
+It can be interrupted: the same command goes on. What the folder held before counts until the new backup is whole.")]
+    Backup(crate::backup::args::Backup),
+    /// Make a cloud anew from a backup, on either engine; needs a quorum of shares
+    #[command(after_help = "\
+Examples:
+  clarence restore --data /srv/new --from /media/disk --share usb1/share.clarence --share usb2/share.clarence
+  clarence restore --from /media/disk --share usb1 --share usb2 --catalog-owner registry_owner
+  clarence restore --from /media/disk --share usb1 --share usb2 --new-witnesses
+
+With catalog.servers the catalog is made on PostgreSQL, otherwise in the sites' folders: so a cloud is moved from one to
+the other. It is the same cloud, with the same root and credentials, in a new epoch; what came after the backup is lost.
+parents.folder names the parties' folders of the old cloud, so that a node of it that still runs learns of this.")]
+    Restore(crate::backup::args::Restore),
     /// An HSM that holds a part of what opens the sites' keys
     #[command(subcommand)]
     Hsm(Hsm),
@@ -454,6 +475,8 @@ impl Verb {
             Self::Scrub => "scrub",
             Self::Heal(_) => "heal",
             Self::AcceptLoss(_) => "accept-loss",
+            Self::Backup(asked) => asked.kind(),
+            Self::Restore(_) => "restore",
             Self::Hsm(asked) => asked.kind(),
             Self::Restart(asked) => asked.kind(),
             Self::Pkcs11Module => "pkcs11-module",

@@ -1,11 +1,12 @@
 //! The command line of Clarence. It reads arguments and configuration, calls one verb and says what came of
 //! it, to a person or to a script. No logic of the cloud lives here.
 //!
-//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`erasure`], [`sql`],
+//! Reading order: [`args`], [`config`], [`verbs`], [`joint`], [`guest`], [`backup`], [`erasure`], [`sql`],
 //! [`witness`], [`node`], [`envelope`].
 
 mod agreement;
 mod args;
+mod backup;
 mod config;
 mod custody;
 mod custody_args;

@@ -167,29 +167,30 @@ pub async fn found(
 ) -> Result<FoundReport, Failure> {
     let log_name = settings.text("node.log_name");
     let (layout, mut servers) = (layout(settings), catalog_servers(settings)?);
-    match (&mut servers, &asked.catalog_owner) {
-        (Some(servers), owner) => {
-            servers.owner.clone_from(owner);
-            servers
-                .owner_password_file
-                .clone_from(&asked.catalog_owner_password);
-        }
-        (None, Some(_)) => {
-            let why = "--catalog-owner is given, and catalog.servers names no server; set it, or leave the flag away";
-            return Err(Failure::usage(why));
-        }
-        (None, None) => {}
-    }
+    let (owner, password) = (&asked.catalog_owner, &asked.catalog_owner_password);
+    own(&mut servers, owner.as_ref(), password.as_ref())?;
     let (host, buckets) = (Host::real(), site_buckets(settings)?);
-    Ok(site::found(
-        &layout,
-        charter,
-        &host,
-        log_name,
-        servers.as_ref(),
-        &buckets,
-    )
-    .await?)
+    let servers = servers.as_ref();
+    Ok(site::found(&layout, charter, &host, log_name, servers, &buckets).await?)
+}
+
+/// Says which role makes the catalog's tables and owns them.
+pub fn own(
+    servers: &mut Option<CatalogServers>,
+    owner: Option<&String>,
+    password: Option<&PathBuf>,
+) -> Result<(), Failure> {
+    match (servers, owner) {
+        (Some(servers), owner) => {
+            servers.owner = owner.cloned();
+            servers.owner_password_file = password.cloned();
+            Ok(())
+        }
+        (None, Some(_)) => Err(Failure::usage(
+            "--catalog-owner is given, and catalog.servers names no server; set it, or leave the flag away",
+        )),
+        (None, None) => Ok(()),
+    }
 }
 
 /// Serves until told to stop: with the vault and the door in processes of their own, or all in this one.

@@ -20,7 +20,7 @@ pub mod witness;
 
 pub use error::{StartError, TenureError, WitnessError};
 pub use folder::FolderWitness;
-pub use loss::LossAccepted;
+pub use loss::{LossAccepted, RestoreAccepted};
 pub use memory::MemoryWitness;
 pub use places::{Places, Survey};
 pub use record::{EpochRecord, RecordError, Standing};

@@ -2,7 +2,7 @@
 
 use crate::error::{StartError, TenureError, WitnessError};
 use crate::folder::FolderWitness;
-use crate::loss::LossAccepted;
+use crate::loss::{LossAccepted, RestoreAccepted};
 use crate::record::{EpochRecord, RecordError, Standing};
 use crate::start::{SiteFolderState, StartDecision, decide_start};
 use crate::witness::Witness;
@@ -160,6 +160,52 @@ impl Places {
         self.write_site(site, record)?;
         tracing::warn!(%site, epoch = record.epoch, "the parties accepted the loss of what only the other site held");
         Ok(record)
+    }
+
+    /// Begins a new epoch for two folders that were made from a backup: above everything that any place holds, and above
+    /// the epoch in which the backup was taken. Recorded at a quorum of witnesses first and then in both folders; from then
+    /// on a node on older folders refuses to start, and one that runs ends when it looks at the witnesses. Calling it again
+    /// after an interruption is no error.
+    pub fn begin_anew(&self, consent: &RestoreAccepted) -> Result<EpochRecord, StartError> {
+        let survey = self.survey()?;
+        let highest = survey.highest();
+        let own = survey.found.map(|found| found.and_then(|f| f.record));
+        if let ([Some(a), Some(b)], Some(highest)) = (own, highest)
+            && a == b
+            && a.epoch == highest.epoch
+            && a.standing == Standing::BothCurrent
+        {
+            return Ok(a);
+        }
+        let above = highest.map_or(0, |r| r.epoch).max(consent.epoch());
+        let record = EpochRecord {
+            cloud: self.cloud,
+            epoch: above.saturating_add(1),
+            standing: Standing::BothCurrent,
+            since: self.host.now(),
+            head: consent.head(),
+        };
+        self.write_quorum(record)?;
+        for site in SiteId::BOTH {
+            self.write_site(site, record)?;
+        }
+        tracing::warn!(epoch = record.epoch, "the cloud goes on from a backup");
+        Ok(record)
+    }
+
+    /// How many witnesses hold an epoch above `epoch`, and the highest of them.
+    pub(crate) fn above(&self, epoch: u64) -> (usize, u64) {
+        let pending: Vec<_> = self
+            .witnesses
+            .iter()
+            .map(|w| begin(w, |w| w.read()))
+            .collect();
+        let answers = self.witnesses.iter().zip(pending);
+        let records = answers.filter_map(|(w, p)| p.finish(w).ok().flatten());
+        let above = records.filter(|r| r.cloud == self.cloud && r.epoch > epoch);
+        above.fold((0, 0), |(count, highest), r| {
+            (count + 1, r.epoch.max(highest))
+        })
     }
 
     pub(crate) fn site(&self, site: SiteId) -> &Arc<dyn Witness> {

@@ -234,6 +234,15 @@ impl Tenure {
         Ok(record)
     }
 
+    /// Whether somebody else has taken this cloud over: a quorum of witnesses holds a higher epoch than any that this node
+    /// tried to write. Fewer may hold what an attempt left that was never completed. Blocks.
+    pub fn overtaken(&self) -> Option<u64> {
+        let tried = self.state().tried;
+        let (count, theirs) = self.places.above(tried);
+        // An attempt of this node's own may have been written meanwhile.
+        (count >= self.places.quorum && theirs > self.state().tried).then_some(theirs)
+    }
+
     /// Tells how far the healing of a site that is away has come.
     pub fn healing(&self, site: SiteId, done: u64, total: u64) {
         self.publish(|view| {

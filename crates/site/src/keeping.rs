@@ -6,8 +6,8 @@ use crate::config::CatalogServers;
 use crate::open::OpenError;
 use async_trait::async_trait;
 use catalog::embedded::Embedded;
-use catalog::postgres::{Direct, Member, Options, Postgres, found};
-use catalog::{Commit, Engine, KeyRange, Order, Outcome, ReadError, Refused, Row};
+use catalog::postgres::{Blocks, Direct, Filled, Member, Options, Postgres, fill, found, vacant};
+use catalog::{Commit, Engine, KeyRange, Order, Outcome, Point, ReadError, Refused, Row, Snapshot};
 use epoch::{Standing, Tenure};
 use host::{Host, files};
 use serde_json::{Value, json};
@@ -152,6 +152,22 @@ impl Keeping {
         found.map(drop).map_err(|error| error.to_string())
     }
 
+    /// Which engine it is, in a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Folders(_) => "embedded",
+            Self::Servers(_) => "postgres",
+        }
+    }
+
+    /// Every row of this moment.
+    pub async fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
+        match self {
+            Self::Folders(engine) => engine.snapshot(),
+            Self::Servers(servers) => servers.postgres.snapshot().await,
+        }
+    }
+
     /// Ends the writer after what it has taken.
     pub async fn shutdown(&self) {
         match self {
@@ -195,14 +211,31 @@ impl Servers {
 
     /// Makes the tables of a new cloud.
     pub async fn found(config: &CatalogServers, cloud: CloudId) -> Result<(), OpenError> {
-        let worker = config.owner.is_some().then_some(config.user.as_str());
-        let (role, password) = match &config.owner {
-            Some(owner) => (owner, &config.owner_password_file),
-            None => (&config.user, &config.password_file),
-        };
-        let options = options(config, role, password.as_deref())?;
-        let made = found(options, Arc::new(Direct), cloud, worker).await;
+        let options = owner(config)?;
+        let made = found(options, Arc::new(Direct), cloud, worker(config)).await;
         made.map_err(OpenError::Servers)
+    }
+
+    /// Makes them with the rows of another catalog of the same cloud.
+    pub async fn fill(
+        config: &CatalogServers,
+        of: (CloudId, [u8; 16]),
+        point: Point,
+        rows: Blocks<'_>,
+    ) -> Result<Filled, OpenError> {
+        let options = owner(config)?;
+        let made = fill(options, Arc::new(Direct), of, worker(config), point, rows).await;
+        made.map_err(OpenError::Servers)
+    }
+
+    /// Whether that can be done.
+    pub async fn vacant(
+        config: &CatalogServers,
+        cloud: CloudId,
+        attempt: [u8; 16],
+    ) -> Result<Filled, OpenError> {
+        let looked = vacant(owner(config)?, Arc::new(Direct), cloud, attempt).await;
+        looked.map_err(OpenError::Servers)
     }
 
     async fn drop_site(&self, site: SiteId, why: &str) -> Result<(), String> {
@@ -309,6 +342,20 @@ impl Engine for Servers {
     async fn lookup(&self, op: OpId) -> Result<Option<u64>, ReadError> {
         self.postgres.lookup(op).await
     }
+}
+
+/// The role that owns the tables.
+fn owner(config: &CatalogServers) -> Result<Options, OpenError> {
+    let (role, password) = match &config.owner {
+        Some(owner) => (owner, &config.owner_password_file),
+        None => (&config.user, &config.password_file),
+    };
+    options(config, role, password.as_deref())
+}
+
+/// The node's role, where it does not own the tables.
+fn worker(config: &CatalogServers) -> Option<&str> {
+    config.owner.is_some().then_some(config.user.as_str())
 }
 
 fn options(

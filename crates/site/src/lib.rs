@@ -8,6 +8,7 @@
 pub mod accept_loss;
 mod agreement;
 pub mod apart;
+pub mod backup;
 mod buckets;
 mod certificates;
 pub mod config;

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, RwLock, watch};
 
 /// Why a node ended or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +137,10 @@ pub struct Node {
     pub(crate) stop: watch::Sender<bool>,
     /// Only one heal or scrub runs at a time.
     pub(crate) healing: Mutex<()>,
+    /// Only one backup is taken at a time.
+    pub(crate) backing_up: Mutex<()>,
+    /// Held for writing by what sweeps garbage, for reading by a backup, whose chunks have to stay.
+    pub(crate) sweeping: RwLock<()>,
     pub(crate) published: watch::Sender<u64>,
     pub(crate) publishers: Publishers,
     /// Why a restart without officers was refused, until it is in the ledger.
@@ -241,6 +245,8 @@ pub(crate) fn assemble(
         counts: Counts::default(),
         stop: watch::channel(false).0,
         healing: Mutex::new(()),
+        backing_up: Mutex::new(()),
+        sweeping: RwLock::new(()),
         published: watch::channel(0).0,
         publishers: Publishers::default(),
         restart_refused: std::sync::Mutex::default(),
@@ -273,7 +279,7 @@ fn refuse_unfinished(config: &NodeConfig) -> Result<(), OpenError> {
         let mark = config.layout.site(site).join(crate::restore::MARK);
         if matches!(files::stat(&mark), Ok(Some(_))) {
             return Err(OpenError::Refused(format!(
-                "{} is there: a restore was interrupted before everything was back; remove the folders and restore again",
+                "{} is there: a restore was interrupted before everything was back; give `clarence restore` again as before, or remove the folders and restore again",
                 mark.display()
             )));
         }

@@ -152,14 +152,27 @@ pub struct RestoreReport {
 /// Tells how far a restore is: what, how much, of how much.
 pub type Told = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
 
-struct Watch {
+/// Notes how long each step took.
+pub(crate) struct Watch {
     host: Host,
     began: Duration,
     steps: Vec<RestoreStep>,
 }
 
 impl Watch {
-    fn step(&mut self, name: &'static str, what: String) {
+    pub(crate) fn new(host: &Host) -> Self {
+        Self {
+            began: host.elapsed(),
+            host: host.clone(),
+            steps: Vec::new(),
+        }
+    }
+
+    pub(crate) fn steps(self) -> Vec<RestoreStep> {
+        self.steps
+    }
+
+    pub(crate) fn step(&mut self, name: &'static str, what: String) {
         let now = self.host.elapsed();
         self.steps.push(RestoreStep {
             name,
@@ -178,11 +191,7 @@ pub async fn restore(
 ) -> Result<RestoreReport, RestoreError> {
     let layout = &asked.config.layout;
     refuse_occupied(&asked.config)?;
-    let mut watch = Watch {
-        host: host.clone(),
-        began: host.elapsed(),
-        steps: Vec::new(),
-    };
+    let mut watch = Watch::new(host);
     let (root, custody, parties) = quorum(asked.shares)?;
     watch.step(
         "shares",
@@ -235,7 +244,7 @@ pub async fn restore(
         files::remove(&mark).map_err(|error| FoundError::Write { path: mark, error })?;
     }
     tracing::info!(cloud = %report.cloud, charter = %charter.digest(), batch = report.batch, "a cloud was restored from its twin");
-    report.steps = watch.steps;
+    report.steps = watch.steps();
     Ok(report)
 }
 

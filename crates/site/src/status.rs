@@ -88,6 +88,7 @@ impl Node {
                 self.glass_report(&access_key, &report).await
             }
             Request::Scrub => self.scrub(progress).await,
+            Request::Backup => Err(Failure::new("usage", "a backup is asked by frames")),
             Request::Heal { site, new_folder } => self.heal_asked(site, new_folder, progress).await,
             Request::RestartGrant {
                 order,

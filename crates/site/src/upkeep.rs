@@ -26,6 +26,8 @@ const INVENTORY_IN_FLIGHT: usize = 8;
 const ORPHANS_FIRST: Duration = Duration::from_secs(600);
 /// Between two looks for chunks without an owner.
 const ORPHANS: Duration = Duration::from_secs(6 * 3600);
+/// Between two looks at the witnesses.
+const WITNESSES: Duration = Duration::from_secs(5);
 /// Between two sweeps of garbage.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -43,6 +45,7 @@ impl Node {
         tokio::select! {
             why = self.watch_sites() => why,
             why = self.record_standing() => why,
+            why = self.watch_witnesses() => why,
             () = self.heal_forever() => "healing ended".into(),
             () = self.publish_forever() => "publishing ended".into(),
             () = self.fold_forever() => "folding ended".into(),
@@ -105,6 +108,22 @@ impl Node {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Says when somebody else has taken the cloud over: a restore begins an epoch of its own at the witnesses.
+    async fn watch_witnesses(&self) -> String {
+        loop {
+            tokio::time::sleep(WITNESSES).await;
+            let tenure = Arc::clone(&self.opened.tenure);
+            let looked = tokio::task::spawn_blocking(move || tenure.overtaken()).await;
+            if let Ok(Some(theirs)) = looked {
+                self.rooms.vault.seal();
+                self.opened.index.clear();
+                return format!(
+                    "the witnesses hold epoch {theirs}, which this node did not write: the cloud was restored elsewhere and goes on there. What was acknowledged here lies in these folders, untouched; this node must not serve it any more"
+                );
             }
         }
     }
@@ -346,6 +365,10 @@ impl Node {
     async fn sweep_forever(&self) {
         loop {
             tokio::time::sleep(SWEEP).await;
+            // What a backup reads stays until it has ended.
+            let Ok(_alone) = self.sweeping.try_write() else {
+                continue;
+            };
             match self.rooms.store.sweep().await {
                 Ok(swept) if swept.rows > 0 => tracing::info!(
                     rows = swept.rows,
@@ -381,6 +404,8 @@ impl Node {
     }
 
     async fn sweep_orphans(&self, site: SiteId) -> Result<mirror::SweepReport, String> {
+        let alone = self.sweeping.try_write();
+        let _alone = alone.map_err(|_| "a backup is under way".to_owned())?;
         let known = self
             .rooms
             .store

@@ -6,9 +6,11 @@ use crate::record::garbage::{self, Garbage};
 use crate::record::object::{Body, ObjectRow};
 use crate::record::part::{self, PartRow};
 use crate::record::{manifest, upload};
+use bytes::Bytes;
 use catalog::{KeyRange, Mutation, Order};
 use mirror::ChunkRef;
 use words::limits::SCAN_ROWS_MAX;
+use words::wire::WireError;
 use words::{BucketId, ChunkId, SiteId, VersionId};
 
 /// Mutations of one sweeping commit.
@@ -42,6 +44,19 @@ impl mirror::References for KnownChunks {
         let known = |id: &ChunkId| self.0.binary_search(&Self::of(id)).is_ok();
         Ok(chunks.iter().map(known).collect())
     }
+}
+
+/// The chunks that a row of the catalog names; none for rows of other kinds. No key is needed.
+pub fn chunks_of(key: &[u8], value: &Bytes) -> Result<Vec<ChunkRef>, WireError> {
+    let place = match key.first() {
+        Some(b'P') => Some(PartRow::decode(value)?.segment),
+        Some(b'O') => match ObjectRow::decode(value)?.body {
+            Body::Single(place) => Some(place),
+            Body::Inline(_) | Body::Parts { .. } => None,
+        },
+        _ => None,
+    };
+    Ok(place.map(|place| place.chunks).unwrap_or_default())
 }
 
 impl Store {
@@ -175,14 +190,7 @@ impl Store {
         let next = page.last().map(|(key, _)| key.clone());
         let mut found = Vec::new();
         for (key, row) in page {
-            let place = match key.first() {
-                Some(b'P') => Some(PartRow::decode(&row.value)?.segment),
-                _ => match ObjectRow::decode(&row.value)?.body {
-                    Body::Single(place) => Some(place),
-                    Body::Inline(_) | Body::Parts { .. } => None,
-                },
-            };
-            found.extend(place.into_iter().flat_map(|place| place.chunks));
+            found.extend(chunks_of(&key, &row.value)?);
         }
         Ok((found, next))
     }

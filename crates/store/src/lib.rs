@@ -28,7 +28,7 @@ mod uploads;
 
 pub use error::StoreError;
 pub use get::ObjectHead;
-pub use housekeeping::{KnownChunks, Swept};
+pub use housekeeping::{KnownChunks, Swept, chunks_of};
 
 use catalog::Engine;
 use host::Host;

@@ -34,6 +34,27 @@ impl Vault {
         header: &SiteHeader,
         parties: &[PartyName],
     ) -> Result<(), VaultError> {
+        self.open_with(root, header, parties, None).await
+    }
+
+    /// The same for a cloud that was just brought back from a backup: its first entry says from which.
+    pub async fn unseal_restored(
+        &self,
+        root: RootSecret,
+        header: &SiteHeader,
+        parties: &[PartyName],
+        from: String,
+    ) -> Result<(), VaultError> {
+        self.open_with(root, header, parties, Some(from)).await
+    }
+
+    async fn open_with(
+        &self,
+        root: RootSecret,
+        header: &SiteHeader,
+        parties: &[PartyName],
+        restored: Option<String>,
+    ) -> Result<(), VaultError> {
         let root_key = RootKey::from_bytes(*root.expose());
         drop(root);
         let mut site_keys: [Option<SiteKey>; 2] = [None, None];
@@ -54,7 +75,13 @@ impl Vault {
         let secrets = self.load(site_keys, header.key_version).await?;
         secrets.shred.hold(erase);
         let mut fields = self.fields(Kind::Unseal);
-        fields.operation = Some("Unseal".into());
+        let operation = if restored.is_some() {
+            "Restore"
+        } else {
+            "Unseal"
+        };
+        fields.operation = Some(operation.into());
+        fields.reason = restored;
         fields.actor = Some(
             parties
                 .iter()

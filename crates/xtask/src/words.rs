@@ -39,6 +39,11 @@ const RULES: &[Rule] = &[
         mend: "only the act that collected a quorum of shares may consent to a loss",
     },
     Rule {
+        word: "RestoreAccepted::by_quorum(",
+        except: &["crates/epoch/", "crates/site/src/backup/"],
+        mend: "only the act that collected a quorum of shares may consent to a restore",
+    },
+    Rule {
         word: "std::fs",
         except: &[
             "crates/host/",

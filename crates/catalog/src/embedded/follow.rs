@@ -12,9 +12,10 @@ use super::options::Options;
 use super::shared::Published;
 use super::site::{Change, SiteDb, View, checked};
 use super::{Embedded, blocking};
-use crate::engine::ReadError;
+use crate::engine::{ReadError, Row};
 use crate::plan::RESERVED_TAG;
 use crate::record::{journal_row, journal_row::JournalRow, reached, row};
+use crate::snapshot::Point;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -285,6 +286,42 @@ impl Import {
         self.sites
             .iter()
             .try_for_each(|db| db.write(&changes, false))
+    }
+
+    /// Writes rows of a snapshot, which know nothing of checks.
+    pub fn put(&self, rows: &[(Vec<u8>, Row)]) -> Result<(), SiteError> {
+        let stored = rows.iter().map(|(key, row)| {
+            let (stored, _) = row::encode(key, row.version, &row.value);
+            (key.clone(), Some(stored))
+        });
+        self.write(&stored.collect::<Vec<_>>())
+    }
+
+    /// The same as [`Import::finish`] for rows of a snapshot: a journal of its own begins behind them. Gives the number of
+    /// its first batch. Batches are never more than commits, so that number is one that no batch of theirs had.
+    pub fn finish_at(self, point: Point) -> Result<u64, SiteError> {
+        // A journal that begins with batch 1 would have to follow from nothing.
+        let seq = point.version.saturating_add(1).max(2);
+        let journal = JournalRow {
+            chain: [0; 32],
+            seq,
+            epoch: 0,
+            content: *blake3::Hasher::new().finalize().as_bytes(),
+            next_version: point.version.saturating_add(1),
+            first_index: point.next_index,
+            next_index: point.next_index,
+            bytes: 0,
+            ops: Vec::new(),
+            keys: Vec::new(),
+        }
+        .chained(&journal_row::genesis(&self.cloud));
+        let (stored, _) = row::encode(&journal_row::key(seq), seq, &journal.encode());
+        self.finish(&Reached {
+            seq,
+            chain: journal.chain,
+            journal: stored,
+        })?;
+        Ok(seq)
     }
 
     /// Puts the last batch's journal row in place and checks that what came in is whole; then the catalog can

@@ -5,7 +5,7 @@
 //! Never here: deciding who is current (`epoch` does), what a row means, opening what is sealed.
 //!
 //! Reading order: [`writer`], [`batch`], [`site`], [`site_thread`], [`journal`], [`recover`], [`heal`],
-//! [`catch_up`], [`scrub`], [`follow`].
+//! [`catch_up`], [`scrub`], [`follow`], [`snapshot`].
 
 mod batch;
 mod catch_up;
@@ -20,6 +20,7 @@ mod scrub;
 mod shared;
 mod site;
 mod site_thread;
+mod snapshot;
 mod status;
 mod tail;
 mod writer;

@@ -5,7 +5,12 @@ use super::dial::Dial;
 use super::error::OpenError;
 use super::options::Options;
 use super::session::{Session, callable, error_chain};
+use crate::engine::Row;
+use crate::snapshot::Point;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::Error;
 use words::CloudId;
@@ -33,6 +38,120 @@ pub async fn found(
     made.map_err(|_| OpenError::NoAnswer)?
 }
 
+/// Rows of another catalog in the order of their keys, or why there are no more.
+pub type Blocks<'a> = BoxStream<'a, Result<Vec<(Vec<u8>, Row)>, String>>;
+
+/// What filling a database came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// The tables were made and hold the rows.
+    Now,
+    /// An earlier attempt of the same holder had done it.
+    Before,
+}
+
+/// How long a server may take to make a whole catalog durable.
+const WHOLE: Duration = Duration::from_secs(600);
+const FILL: &str = "INSERT INTO clarence.row (k, ver, v) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])";
+
+/// Whether a catalog can be made in the database: it is empty, or `holder` filled it before.
+pub async fn vacant(
+    options: Options,
+    dial: Arc<dyn Dial>,
+    cloud: CloudId,
+    holder: [u8; 16],
+) -> Result<Filled, OpenError> {
+    let database = options.database.clone();
+    callable(&options)?;
+    let deadline = options.deadline;
+    let session = Cluster::new(options, dial).first().await?;
+    check_version(&session)?;
+    let looked = timeout(deadline, head_of(&session)).await;
+    let head = looked.map_err(|_| OpenError::NoAnswer)??;
+    filled(head, &database, cloud, holder)
+}
+
+fn filled(
+    head: Option<Head>,
+    database: &str,
+    cloud: CloudId,
+    holder: [u8; 16],
+) -> Result<Filled, OpenError> {
+    match head {
+        None => Ok(Filled::Now),
+        Some(head) if head.cloud == cloud.as_bytes() && head.holder == Some(holder.to_vec()) => {
+            Ok(Filled::Before)
+        }
+        Some(head) => Err(OpenError::Taken(database.to_owned(), head.cloud())),
+    }
+}
+
+/// Makes the catalog of a cloud in an empty database with rows that come from another one: all of it or nothing, in one
+/// transaction. The roles are those of [`found`]. `holder` marks it as made by this attempt, so that it can be given again
+/// after an interruption.
+pub async fn fill(
+    options: Options,
+    dial: Arc<dyn Dial>,
+    (cloud, holder): (CloudId, [u8; 16]),
+    worker: Option<&str>,
+    point: Point,
+    mut rows: Blocks<'_>,
+) -> Result<Filled, OpenError> {
+    let database = options.database.clone();
+    callable(&options)?;
+    let deadline = options.deadline;
+    let session = Cluster::new(options, dial).first().await?;
+    check_version(&session)?;
+    let head = head_of(&session).await?;
+    if filled(head, &database, cloud, holder)? == Filled::Before {
+        return Ok(Filled::Before);
+    }
+    let client = &session.client;
+    let late = |_| OpenError::NoAnswer;
+    let tables = tables(cloud, worker);
+    let made = client.batch_execute(&tables);
+    timeout(deadline, made).await.map_err(late)?.map_err(told)?;
+    client
+        .batch_execute("SET LOCAL idle_in_transaction_session_timeout = '20min'")
+        .await
+        .map_err(told)?;
+    let put = client.prepare(FILL).await.map_err(told)?;
+    while let Some(block) = rows.next().await {
+        let block = block.map_err(OpenError::Server)?;
+        let keys: Vec<&[u8]> = block.iter().map(|(key, _)| key.as_slice()).collect();
+        let values: Vec<&[u8]> = block.iter().map(|(_, row)| &row.value[..]).collect();
+        let versions = block.iter().map(|(_, row)| signed(row.version));
+        let versions = versions.collect::<Result<Vec<i64>, _>>()?;
+        let put = async { client.execute(&put, &[&keys, &versions, &values]).await };
+        timeout(WHOLE, put).await.map_err(late)?.map_err(told)?;
+    }
+    let head = "UPDATE clarence.head SET version = $1, next_index = $2, holder = $3";
+    let (version, next_index) = (signed(point.version)?, signed(point.next_index)?);
+    client
+        .execute(head, &[&version, &next_index, &&holder[..]])
+        .await
+        .map_err(told)?;
+    session.take_warning();
+    let committed = client.batch_execute("COMMIT");
+    timeout(WHOLE, committed)
+        .await
+        .map_err(late)?
+        .map_err(told)?;
+    match session.take_warning() {
+        true => Err(warned()),
+        false => Ok(Filled::Now),
+    }
+}
+
+fn signed(number: u64) -> Result<i64, OpenError> {
+    i64::try_from(number)
+        .map_err(|_| OpenError::Server(format!("{number} is larger than a version can be")))
+}
+
+fn warned() -> OpenError {
+    OpenError::Server("the server warned while the tables were made; look at its log".to_owned())
+}
+
 async fn make(
     session: &Session,
     cloud: CloudId,
@@ -43,6 +162,16 @@ async fn make(
     if let Some(head) = head_of(session).await? {
         return Err(OpenError::Taken(database.to_owned(), head.cloud()));
     }
+    let text = format!("{}COMMIT;", tables(cloud, worker));
+    session.client.batch_execute(&text).await.map_err(told)?;
+    match session.take_warning() {
+        true => Err(warned()),
+        false => Ok(()),
+    }
+}
+
+/// Begins a transaction that makes the tables.
+fn tables(cloud: CloudId, worker: Option<&str>) -> String {
     let format = FORMAT.to_string();
     let cloud = hex(cloud.as_bytes());
     let mut text = format!(
@@ -57,14 +186,7 @@ async fn make(
              GRANT SELECT, UPDATE (version, next_index, barrier, holder) ON clarence.head TO {worker};"
         ));
     }
-    text.push_str("COMMIT;");
-    session.client.batch_execute(&text).await.map_err(told)?;
-    match session.take_warning() {
-        true => Err(OpenError::Server(
-            "the server warned while the tables were made; look at its log".to_owned(),
-        )),
-        false => Ok(()),
-    }
+    text
 }
 
 /// Looks at a server and its catalog before anything is written.
@@ -115,6 +237,7 @@ pub async fn hold(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> 
 struct Head {
     format: i32,
     cloud: Vec<u8>,
+    holder: Option<Vec<u8>>,
 }
 
 impl Head {
@@ -129,12 +252,13 @@ async fn head_of(session: &Session) -> Result<Option<Head>, OpenError> {
     if !there.try_get::<_, bool>(0).map_err(told)? {
         return Ok(None);
     }
-    let head = "SELECT format, cloud FROM clarence.head";
+    let head = "SELECT format, cloud, holder FROM clarence.head";
     let row = session.client.query_opt(head, &[]).await.map_err(told)?;
     let read = |row: tokio_postgres::Row| -> Result<Head, Error> {
         Ok(Head {
             format: row.try_get(0)?,
             cloud: row.try_get(1)?,
+            holder: row.try_get(2)?,
         })
     };
     row.map(read).transpose().map_err(told)

@@ -14,12 +14,13 @@ mod found;
 mod options;
 mod reads;
 mod session;
+mod snapshot;
 mod tls;
 mod writer;
 
 pub use dial::{Dial, Direct, Stream};
 pub use error::OpenError;
-pub use found::{SCHEMA, found};
+pub use found::{Blocks, Filled, SCHEMA, fill, found, vacant};
 pub use options::{Durability, Member, Options};
 
 use crate::engine::{Commit, Engine, KeyRange, Order, ReadError, Row};

@@ -8,4 +8,5 @@ mod follow;
 mod model;
 mod postgres;
 mod server;
+mod snapshot;
 mod world;

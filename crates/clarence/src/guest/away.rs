@@ -218,7 +218,7 @@ fn restored(report: &RestoreReport) -> Value {
     })
 }
 
-fn steps(steps: &[RestoreStep]) -> Value {
+pub fn steps(steps: &[RestoreStep]) -> Value {
     let all = steps.iter().map(|step| {
         let took = u64::try_from(step.took.as_millis()).unwrap_or(u64::MAX);
         json!({ "step": step.name, "milliseconds": took, "what": step.what })
@@ -226,12 +226,12 @@ fn steps(steps: &[RestoreStep]) -> Value {
     all.collect()
 }
 
-fn total(steps: &[RestoreStep]) -> u64 {
+pub fn total(steps: &[RestoreStep]) -> u64 {
     let all: u128 = steps.iter().map(|step| step.took.as_millis()).sum();
     u64::try_from(all).unwrap_or(u64::MAX)
 }
 
-fn table(steps: &[RestoreStep]) -> String {
+pub fn table(steps: &[RestoreStep]) -> String {
     let rows: Vec<Vec<String>> = steps
         .iter()
         .map(|step| {
@@ -274,7 +274,7 @@ fn bucket(everywhere: &Everywhere, at: &AtHost) -> Result<Bucket, Failure> {
     Bucket::new(place, Host::real()).map_err(Failure::usage)
 }
 
-fn shares(paths: &[PathBuf]) -> Result<Vec<ShareFile>, Failure> {
+pub fn shares(paths: &[PathBuf]) -> Result<Vec<ShareFile>, Failure> {
     let mut shares = Vec::new();
     for path in paths {
         let text = read_share(path)?;
@@ -283,7 +283,7 @@ fn shares(paths: &[PathBuf]) -> Result<Vec<ShareFile>, Failure> {
     Ok(shares)
 }
 
-fn telling(talk: Talk) -> Told {
+pub fn telling(talk: Talk) -> Told {
     let progress = Mutex::new(talk.progress());
     Arc::new(move |what: &str, done, total| {
         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,8 @@ use crate::exit::{Failure, Outcome};
 use crate::talk::Talk;
 use args::{Embassy, Guest};
 
+pub use away::{runtime, shares, steps, table, telling, total};
+
 /// Founds or serves a guest.
 pub fn guest(everywhere: &Everywhere, asked: Guest, talk: Talk) -> Outcome {
     match asked {

@@ -57,6 +57,8 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
         }
         Verb::Guest(asked) => crate::guest::guest(everywhere, asked, talk),
         Verb::Embassy(asked) => crate::guest::embassy(everywhere, asked, talk),
+        Verb::Backup(asked) => crate::backup::backup(everywhere, &asked, talk),
+        Verb::Restore(asked) => crate::backup::restore(everywhere, &asked, talk),
         Verb::Erasure(asked) => erasure(asked, everywhere, talk),
         Verb::Agreement(asked) => match crate::agreement::offline(&asked) {
             Some(outcome) => outcome,

@@ -9,6 +9,7 @@
 
 mod amendments;
 mod arguments;
+mod backup;
 mod custody;
 mod docket;
 mod embassy;

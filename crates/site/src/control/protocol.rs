@@ -69,6 +69,8 @@ pub enum Request {
     LedgerPublish,
     /// Reads every sealed byte at both sites, compares, repairs from the other side. Needs no key.
     Scrub,
+    /// The rows of one moment and the chunks that they name, asked for frame by frame behind this line.
+    Backup,
     /// Brings a site that is behind up to date.
     Heal {
         /// `a` or `b`; the one that is behind, if absent.

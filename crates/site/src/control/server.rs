@@ -96,10 +96,15 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
 async fn answer(node: Arc<Node>, stream: UnixStream) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(REQUEST_BYTES_MAX))
-        .read_line(&mut line)
-        .await?;
+    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    read.read_line(&mut line).await?;
     let last = match serde_json::from_str::<Request>(&line) {
+        Ok(Request::Backup) => {
+            // Questions follow; each has a limit of its own.
+            read.get_mut().set_limit(u64::MAX);
+            crate::backup::session::serve(&node, &mut read, &mut write).await?;
+            return write.shutdown().await;
+        }
         Err(error) => failed(Failure::new(
             "usage",
             format!("the request could not be read: {error}"),
