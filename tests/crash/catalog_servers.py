@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cloud as clouds  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
 import load  # noqa: E402
 import site_loss as losses  # noqa: E402
 from site_loss import check, judge, under_load, wait_acknowledged  # noqa: E402
@@ -169,6 +170,27 @@ def ledger(cloud, promises, two):
     check("the node's own role cannot take an entry away", "never change" in said, said)
 
 
+def nobody_answers(cloud, two):
+    """No server is there: clients are told to come back, not that something is wrong."""
+    s3 = load.client(cloud, patience=90)  # the node itself waits half a minute for a server
+    s3.put_object(Bucket=load.BUCKET, Key="kept", Body=b"kept")
+    two.kill()
+    for what, call in (("a read", lambda: s3.get_object(Bucket=load.BUCKET, Key="kept")), ("a write", lambda: s3.put_object(Bucket=load.BUCKET, Key="kept", Body=b"new"))):
+        try:
+            said = call()["ResponseMetadata"]
+        except ClientError as error:
+            said = error.response["ResponseMetadata"]
+        except Exception as error:  # noqa: BLE001: whatever it is, it is not what was asked for
+            said = {"HTTPStatusCode": repr(error), "HTTPHeaders": {}}
+        told = (said["HTTPStatusCode"], said["HTTPHeaders"].get("retry-after"))
+        check(f"without its servers {what} is told 503 and when to come back", told[0] == 503 and told[1], told)
+    (two.data / "postmaster.pid").unlink(missing_ok=True)
+    two.start()
+    got = s3.get_object(Bucket=load.BUCKET, Key="kept")["Body"].read()
+    check("the server is back, and with it what was stored", got == b"kept", got)
+    s3.delete_object(Bucket=load.BUCKET, Key="kept")
+
+
 def main():
     folder = Path(tempfile.mkdtemp(prefix="clarence-servers-", dir="/tmp"))
     servers = folder / "servers"
@@ -191,6 +213,7 @@ def main():
         losses.away_and_back(cloud, promises, "a")
         losses.alone(cloud, promises, "b")
         losses.replaced(cloud, promises, "a")
+        nobody_answers(cloud, two)
         said = cloud.cli("doctor", check=False)
         check("the doctor finds nothing wrong", said.get("bad") == 0, said)
         refusals(cloud, folder, one, two)

@@ -24,10 +24,10 @@ MISSING = "missing"
 STEPS = {"CreateMultipartUpload", "UploadPart", "UploadPartCopy", "AbortMultipartUpload"}
 
 
-def client(cloud):
+def client(cloud, patience=30):
     """A stock client that tries once and gives up soon, so that what it was told is known exactly."""
     connect = cloud.connect()
-    settings = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=30, max_pool_connections=4)
+    settings = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=patience, max_pool_connections=4)
     return boto3.client(
         "s3", endpoint_url=connect["endpoint"], region_name=connect["region"],
         aws_access_key_id=connect["access_key"], aws_secret_access_key=connect["secret_key"], config=settings)

@@ -134,6 +134,11 @@ pub enum ReadError {
     /// No copy of the catalog could be read.
     #[error("no copy of the catalog could be read: {0}")]
     Unreadable(String),
+    /// What keeps the catalog does not answer now. The same read may succeed in a moment.
+    #[error(
+        "the catalog's servers do not answer: {0}; nothing that was acknowledged is lost, try again"
+    )]
+    Away(String),
     /// The engine is shutting down or has stopped.
     #[error("the catalog has stopped: {0}")]
     Stopped(String),

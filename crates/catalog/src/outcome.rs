@@ -68,6 +68,9 @@ pub enum Refused {
     /// The engine takes no commits now.
     #[error("the catalog takes no commits: {0}")]
     NotWritable(String),
+    /// What keeps the catalog does not answer now; the same commit may be taken in a moment.
+    #[error("the catalog's servers do not answer: {0}; nothing was written, try again")]
+    Away(String),
 }
 
 /// How a commit ended.

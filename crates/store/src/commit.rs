@@ -52,6 +52,7 @@ impl Store {
             Outcome::Committed(_) => Ok(Sent::Done),
             Outcome::Conflict { which } => Ok(Sent::Conflict(which)),
             Outcome::Refused(Refused::NoSpace(_)) => Err(StoreError::NoSpace),
+            Outcome::Refused(Refused::Away(why)) => Err(StoreError::SiteAway(why)),
             Outcome::Refused(refused) => Err(StoreError::Internal(refused.to_string())),
             Outcome::Unknown(why) => self.resolve(op, why).await,
         }

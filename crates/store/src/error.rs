@@ -134,6 +134,8 @@ impl From<vault::VaultError> for StoreError {
             V::Conflict => Self::ConditionalConflict,
             V::NoSpace => Self::NoSpace,
             V::Unknown(why) => Self::Unknown(why),
+            V::Away(why) => Self::SiteAway(why),
+            V::Read(error) => error.into(),
             V::Document(_) => Self::MalformedPolicy(error.to_string()),
             V::NoBucketPolicy => Self::NoSuchBucketPolicy,
             V::Quota(why) => Self::QuotaExceeded(why),
@@ -169,7 +171,10 @@ impl From<StoreError> for statement::Refused {
 
 impl From<catalog::ReadError> for StoreError {
     fn from(error: catalog::ReadError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            catalog::ReadError::Away(why) => Self::SiteAway(why),
+            other => Self::Internal(other.to_string()),
+        }
     }
 }
 

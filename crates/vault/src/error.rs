@@ -1,6 +1,6 @@
 //! Why the vault hands nothing out.
 
-use catalog::{Outcome, ReadError};
+use catalog::{Outcome, ReadError, Refused};
 use seal::{OpenError, UnwrapError};
 use words::wire::WireError;
 
@@ -60,6 +60,9 @@ pub enum VaultError {
     /// It is not known whether the act took effect.
     #[error("it is not known whether the act took effect: {0}")]
     Unknown(String),
+    /// What keeps the catalog does not answer now; nothing was done.
+    #[error("the catalog does not answer, so nothing was done: {0}")]
+    Away(String),
     /// No space is left.
     #[error("no space is left for ledger entries; nothing was done")]
     NoSpace,
@@ -164,6 +167,7 @@ impl VaultError {
     pub(crate) fn from_outcome(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Committed(_) | Outcome::Conflict { .. } => Self::Conflict,
+            Outcome::Refused(Refused::Away(why)) => Self::Away(why),
             Outcome::Refused(refused) => Self::NotRecorded(refused.to_string()),
             Outcome::Unknown(why) => Self::Unknown(why),
         }
@@ -191,9 +195,10 @@ impl From<VaultError> for statement::Refused {
             VaultError::Usage(_) => Why::Invalid,
             VaultError::Exists(_) | VaultError::Conflict => Why::Conflict,
             VaultError::Limit(_) => Why::TooLarge,
-            VaultError::Sealed | VaultError::NotRecorded(_) | VaultError::Unknown(_) => {
-                Why::Unavailable
-            }
+            VaultError::Sealed
+            | VaultError::NotRecorded(_)
+            | VaultError::Unknown(_)
+            | VaultError::Away(_) => Why::Unavailable,
             _ => Why::Internal,
         };
         Self::new(why, error.to_string())

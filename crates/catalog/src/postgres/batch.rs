@@ -288,8 +288,11 @@ pub async fn confirm(session: &Session) -> Result<(), Failed> {
 }
 
 /// Looks an op up behind the lock, and makes certain that what is found is durable wherever the server waits for
-/// a standby: a row that a restarted primary shows need not have reached it.
-pub async fn look_up(session: &Session, op: OpId) -> Result<Option<u64>, Failed> {
+/// a standby: a row that a restarted primary shows need not have reached it. Gives the holder of the catalog as well.
+pub async fn look_up(
+    session: &Session,
+    op: OpId,
+) -> Result<(Option<Vec<u8>>, Option<u64>), Failed> {
     let (client, statements) = (&session.client, parsed(session));
     session.take_warning();
     let ops = vec![op.as_bytes().to_vec()];
@@ -303,18 +306,16 @@ pub async fn look_up(session: &Session, op: OpId) -> Result<Option<u64>, Failed>
     );
     let unknown = |error: Error| Failed::Unknown(error_chain(&error));
     begun.map_err(unknown)?;
-    head.map_err(unknown)?;
+    let holder = head.and_then(|head| head.try_get(3)).map_err(unknown)?;
     let found = found.map_err(unknown)?;
     moved.map_err(unknown)?;
     committed.map_err(unknown)?;
     if session.take_warning() {
         return Err(Failed::Unknown(WARNED.to_owned()));
     }
-    found
-        .first()
-        .map(|row| row.try_get(1).map(unsigned))
-        .transpose()
-        .map_err(unknown)
+    let version = found.first().map(|row| row.try_get(1).map(unsigned));
+    let version = version.transpose().map_err(unknown)?;
+    Ok((holder, version))
 }
 
 struct Writes<'a> {

@@ -96,7 +96,7 @@ impl Cluster {
     }
 
     /// One look for the primary.
-    async fn find(&self) -> Result<Session, OpenError> {
+    pub async fn find(&self) -> Result<Session, OpenError> {
         let before = *self.known();
         if let Some(primary) = before.primary
             && let Ok(session) = Session::open(&self.options, &*self.dial, primary).await

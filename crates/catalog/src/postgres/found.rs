@@ -4,7 +4,7 @@ use super::cluster::Cluster;
 use super::dial::Dial;
 use super::error::OpenError;
 use super::options::Options;
-use super::session::{Session, callable, error_chain};
+use super::session::{self, Session, callable, error_chain};
 use crate::engine::Row;
 use crate::snapshot::Point;
 use futures::StreamExt;
@@ -191,6 +191,18 @@ fn tables(cloud: CloudId, worker: Option<&str>) -> String {
 
 /// Looks at a server and its catalog before anything is written.
 pub async fn check(session: &Session, cloud: CloudId) -> Result<(), OpenError> {
+    let found = founded(session).await?;
+    if found != cloud {
+        return Err(OpenError::Foreign {
+            found: hex(found.as_bytes()),
+            expected: hex(cloud.as_bytes()),
+        });
+    }
+    Ok(())
+}
+
+/// Whose catalog a database holds, if this build can read it.
+pub async fn founded(session: &Session) -> Result<CloudId, OpenError> {
     check_version(session)?;
     let database = session
         .client
@@ -204,13 +216,9 @@ pub async fn check(session: &Session, cloud: CloudId) -> Result<(), OpenError> {
     if head.format != FORMAT {
         return Err(OpenError::Format(head.format, FORMAT));
     }
-    if head.cloud != cloud.as_bytes() {
-        return Err(OpenError::Foreign {
-            found: head.cloud(),
-            expected: hex(cloud.as_bytes()),
-        });
-    }
-    Ok(())
+    let cloud = <[u8; 16]>::try_from(&head.cloud[..]);
+    let cloud = cloud.map_err(|_| OpenError::Server("its cloud has no id".to_owned()))?;
+    Ok(CloudId::from_bytes(cloud))
 }
 
 /// Makes this node the one that writes. A second one that starts by mistake is stopped by the mark of the first; one that
@@ -222,6 +230,21 @@ pub async fn hold(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> 
         let name = row.and_then(|row| row.try_get(0)).map_err(told)?;
         return Err(OpenError::InUse(name));
     }
+    write_holder(session, holder).await
+}
+
+/// Makes this node the one that writes, in the place of one that is taken for dead. What counts is the head, which every
+/// batch reads behind its lock; then the other one's connections are ended, which may hold the lock, and its mark falls.
+pub async fn supersede(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> {
+    write_holder(session, holder).await?;
+    let ended = session.client.query(session::END_OTHERS, &[]).await;
+    if let Err(error) = ended {
+        tracing::debug!(why = %error_chain(&error), "the other node's connections were not ended");
+    }
+    session.mark().await.map(drop).map_err(told)
+}
+
+async fn write_holder(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> {
     session.take_warning();
     let take = "UPDATE clarence.head SET holder = $1";
     let taken = session.client.execute(take, &[&&holder[..]]).await;
@@ -232,6 +255,13 @@ pub async fn hold(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> 
         )),
         false => Ok(()),
     }
+}
+
+/// Nobody holds the catalog any more, if this node did.
+pub async fn let_go(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> {
+    let free = "UPDATE clarence.head SET holder = NULL WHERE holder = $1";
+    let freed = session.client.execute(free, &[&&holder[..]]).await;
+    freed.map(drop).map_err(told)
 }
 
 struct Head {

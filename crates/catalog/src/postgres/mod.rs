@@ -16,12 +16,14 @@ mod reads;
 mod session;
 mod snapshot;
 mod tls;
+mod watch;
 mod writer;
 
 pub use dial::{Dial, Direct, Stream};
 pub use error::OpenError;
 pub use found::{Blocks, Filled, SCHEMA, fill, found, vacant};
-pub use options::{Durability, Member, Options};
+pub use options::{Durability, Hold, Member, Options};
+pub use watch::{Seen, Watch};
 
 use crate::engine::{Commit, Engine, KeyRange, Order, ReadError, Row};
 use crate::outcome::{Outcome, Refused};
@@ -31,6 +33,7 @@ use cluster::Cluster;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::watch as signal;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use words::limits::SCAN_ROWS_MAX;
@@ -51,6 +54,7 @@ pub struct Postgres {
     messages: mpsc::Sender<Message>,
     room: Arc<Semaphore>,
     counts: Arc<Counts>,
+    lost: signal::Receiver<Option<String>>,
 }
 
 /// What the writer counted since it was opened.
@@ -90,14 +94,21 @@ impl Postgres {
         let checked = timeout(deadline, found::check(&session, cloud)).await;
         checked.map_err(|_| OpenError::NoAnswer)??;
         if let Some(holder) = cluster.options().holder {
-            take_over(&session, holder, deadline).await?;
+            take_over(&session, holder, cluster.options()).await?;
         }
         let parsed = timeout(deadline, session.prepare()).await;
         let parsed = parsed.map_err(|_| OpenError::NoAnswer)?;
         parsed.map_err(|error| OpenError::Server(session::error_chain(&error)))?;
         let (messages, queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Counts::default());
-        let writer = Writer::new(Arc::clone(&cluster), session, queue, Arc::clone(&counts));
+        let (told, lost) = signal::channel(None);
+        let writer = Writer::new(
+            Arc::clone(&cluster),
+            session,
+            queue,
+            Arc::clone(&counts),
+            told,
+        );
         tokio::spawn(writer.run());
         Ok(Self {
             reads: reads::Reads::new(Arc::clone(&cluster)),
@@ -105,6 +116,7 @@ impl Postgres {
             messages,
             room: Arc::new(Semaphore::new(ROOM_KIB)),
             counts,
+            lost,
         })
     }
 
@@ -121,6 +133,18 @@ impl Postgres {
         }
     }
 
+    /// Waits until another node has taken the catalog over; says so. This one must end then.
+    pub async fn lost(&self) -> String {
+        let mut lost = self.lost.clone();
+        let found = lost.wait_for(Option::is_some).await;
+        let why = found.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => why,
+            // The writer ended as it was told to.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Ends the writer after what it has taken. Commits are refused from then on.
     pub async fn shutdown(&self) {
         let (answer, answered) = oneshot::channel();
@@ -130,13 +154,18 @@ impl Postgres {
     }
 }
 
-/// Makes this node the one that writes. Waits a moment for another one's connection: a server notices late that its node
+/// Makes this node the one that writes. Unless it stands in for one that is taken for dead, it waits a moment for another one's connection: a server notices late that its node
 /// was killed.
 async fn take_over(
     session: &session::Session,
     holder: [u8; 16],
-    deadline: Duration,
+    options: &Options,
 ) -> Result<(), OpenError> {
+    let deadline = options.deadline;
+    if options.hold_as == Hold::Taken {
+        let held = timeout(deadline, found::supersede(session, holder)).await;
+        return held.map_err(|_| OpenError::NoAnswer)?;
+    }
     let until = Instant::now() + IN_USE_WAIT;
     loop {
         let held = timeout(deadline, found::hold(session, holder)).await;

@@ -26,6 +26,15 @@ pub enum Durability {
     Waived,
 }
 
+/// How a node comes to hold the catalog, where one alone may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Only if no other node shows that it uses the catalog.
+    Free,
+    /// Whoever holds it: that node is taken for dead, and writes nothing any more should it live.
+    Taken,
+}
+
 /// Settings of the engine on PostgreSQL.
 #[derive(Clone)]
 pub struct Options {
@@ -50,6 +59,8 @@ pub struct Options {
     /// The id of this start of a node, if one node alone may write: opening takes the catalog over, and whoever had it
     /// before writes nothing any more.
     pub holder: Option<[u8; 16]>,
+    /// How the holder takes its place.
+    pub hold_as: Hold,
 }
 
 impl Options {
@@ -67,6 +78,7 @@ impl Options {
             readers: 4,
             durability: Durability::Required,
             holder: None,
+            hold_as: Hold::Free,
         }
     }
 }

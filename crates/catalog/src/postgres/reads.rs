@@ -121,7 +121,7 @@ impl Reads {
             };
             self.discard(slot, &session).await;
             if Instant::now() + AGAIN >= until {
-                return Err(ReadError::Unreadable(why));
+                return Err(ReadError::Away(why));
             }
             sleep(AGAIN).await;
         }
@@ -129,7 +129,7 @@ impl Reads {
 
     async fn session(&self, slot: usize, until: Instant) -> Result<Arc<Session>, ReadError> {
         let held = timeout_at(until, self.slots[slot].lock()).await;
-        let late = |_| ReadError::Unreadable("no primary answered in time".to_owned());
+        let late = |_| ReadError::Away("no primary answered in time".to_owned());
         let mut held = held.map_err(late)?;
         if let Some(session) = held.as_ref()
             && !session.client.is_closed()
@@ -137,7 +137,7 @@ impl Reads {
             return Ok(Arc::clone(session));
         }
         let session = self.cluster.session(until).await;
-        let session = Arc::new(session.map_err(ReadError::Unreadable)?);
+        let session = Arc::new(session.map_err(ReadError::Away)?);
         *held = Some(Arc::clone(&session));
         Ok(session)
     }

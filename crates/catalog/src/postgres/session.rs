@@ -33,6 +33,28 @@ const WHO: &str = "SELECT pg_is_in_recovery(), current_setting('server_version_n
 /// The advisory lock that shows that a node uses the database's catalog: "CLARENCE" in ASCII.
 const IN_USE: i64 = 0x434c_4152_454e_4345;
 
+/// Who shows that it uses this database's catalog. A key of 64 bits stands there in two halves, its `objsubid` is 1.
+macro_rules! users {
+    () => {
+        "FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+         AND classid::bigint = 1129070930 AND objid::bigint = 1162756933 \
+         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+    };
+}
+
+/// What a node that stands by looks at: whose catalog it is, who holds it, how far it has come, and whether somebody shows
+/// that it is in use.
+pub const LOOK: &str = concat!(
+    "SELECT format, cloud, holder, version, barrier, EXISTS (SELECT 1 ",
+    users!(),
+    ") FROM clarence.head"
+);
+
+/// Ends the connections of the role that holds the mark, and any other of the same node that waits for a lock.
+pub const END_OTHERS: &str = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+     WHERE usename = current_user AND datname = current_database() AND pid <> pg_catalog.pg_backend_pid() \
+     AND application_name = 'clarence'";
+
 /// A connection. Dropping it closes the socket, without asking the server to cancel anything.
 pub struct Session {
     pub client: Client,

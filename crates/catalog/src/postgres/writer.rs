@@ -10,7 +10,7 @@ use crate::outcome::{Committed, Outcome, Refused, Sites};
 use crate::plan::{Accepted, Plan, Verdict, commit_bytes};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use words::OpId;
@@ -63,6 +63,8 @@ pub struct Writer {
     marked: bool,
     /// Why nothing is written any more.
     stopped: Option<String>,
+    /// The same, for whoever has to end then.
+    lost: watch::Sender<Option<String>>,
 }
 
 /// What a request of a batch came to, told once the batch is durable.
@@ -83,6 +85,7 @@ impl Writer {
         session: Session,
         queue: mpsc::Receiver<Message>,
         counts: Arc<Counts>,
+        lost: watch::Sender<Option<String>>,
     ) -> Self {
         Self {
             cluster,
@@ -92,6 +95,7 @@ impl Writer {
             counts,
             marked: true,
             stopped: None,
+            lost,
         }
     }
 
@@ -119,6 +123,7 @@ impl Writer {
                 }
                 Some(Message::Stop(answer)) => {
                     self.queue.close();
+                    self.let_go().await;
                     self.session = None;
                     let _ = answer.send(());
                     return;
@@ -154,14 +159,9 @@ impl Writer {
             // Nothing of it was sent.
             Err(why) => return refuse(batch, &why),
         };
-        if let Some(holder) = self.cluster.options().holder
-            && below.holder.as_deref() != Some(&holder[..])
-        {
-            let why = "another node has taken the catalog over; this one has to end".to_owned();
-            tracing::error!(why);
+        if let Some(why) = self.taken_over(below.holder.as_deref()) {
             self.roll_back().await;
             self.session = None;
-            self.stopped = Some(why.clone());
             return refuse(batch, &why);
         }
         let mut plan = Plan::new(below.version + 1, below.next_index);
@@ -217,6 +217,32 @@ impl Writer {
                 return Err(why);
             }
             sleep(AGAIN).await;
+        }
+    }
+
+    /// Whether another node holds the catalog now; this one writes nothing from then on.
+    fn taken_over(&mut self, found: Option<&[u8]>) -> Option<String> {
+        let holder = self.cluster.options().holder?;
+        if found == Some(&holder[..]) {
+            return None;
+        }
+        let why = "another node has taken the catalog over; this one has to end".to_owned();
+        tracing::error!(why);
+        self.stopped = Some(why.clone());
+        self.lost.send_replace(Some(why.clone()));
+        Some(why)
+    }
+
+    /// Says at the end that nobody holds the catalog, so that a node that stands by need not wait. If it cannot be
+    /// said, that node waits as for one that was killed.
+    async fn let_go(&mut self) {
+        let (Some(session), Some(holder)) = (&self.session, self.cluster.options().holder) else {
+            return;
+        };
+        let deadline = self.cluster.options().deadline;
+        let said = timeout(deadline, super::found::let_go(session, holder)).await;
+        if !matches!(said, Ok(Ok(()))) {
+            tracing::debug!("the catalog's servers were not told that this node has ended");
         }
     }
 
@@ -314,7 +340,7 @@ impl Writer {
                 }
                 // Why it was turned away may rest on what is not known to have happened.
                 (Failed::Unknown(why), Fate::Answer(_)) => {
-                    Outcome::Refused(Refused::NotWritable(why.clone()))
+                    Outcome::Refused(Refused::Away(why.clone()))
                 }
             };
             let _ = answer.send(outcome);
@@ -325,7 +351,7 @@ impl Writer {
         let until = Instant::now() + self.cluster.options().hold;
         loop {
             match self.look_up_once(op, until).await {
-                Err(ReadError::Unreadable(why)) if Instant::now() + AGAIN < until => {
+                Err(ReadError::Away(why)) if Instant::now() + AGAIN < until => {
                     tracing::debug!(why, "a lookup is tried again");
                     sleep(AGAIN).await;
                 }
@@ -336,9 +362,9 @@ impl Writer {
 
     async fn look_up_once(&mut self, op: OpId, until: Instant) -> Result<Option<u64>, ReadError> {
         let connected = self.connect(until).await;
-        connected.map_err(ReadError::Unreadable)?;
+        connected.map_err(ReadError::Away)?;
         let Some(session) = &self.session else {
-            return Err(ReadError::Unreadable("the connection is gone".to_owned()));
+            return Err(ReadError::Away("the connection is gone".to_owned()));
         };
         let deadline = self.cluster.options().deadline;
         let found = match timeout(deadline, batch::look_up(session, op)).await {
@@ -347,17 +373,24 @@ impl Writer {
                 "the primary did not answer in time".to_owned(),
             )),
         };
-        found.map_err(|failed| {
+        let (holder, found) = found.map_err(|failed| {
             self.drop_session();
             let (Failed::Nothing(why, _) | Failed::Unknown(why)) = failed;
-            ReadError::Unreadable(why)
-        })
+            ReadError::Away(why)
+        })?;
+        match self.taken_over(holder.as_deref()) {
+            None => Ok(found),
+            Some(why) => {
+                self.session = None;
+                Err(ReadError::Stopped(why))
+            }
+        }
     }
 }
 
 fn refuse(batch: Vec<Waiting>, why: &str) {
     for waiting in batch {
-        let refused = Refused::NotWritable(why.to_owned());
+        let refused = Refused::Away(why.to_owned());
         let _ = waiting.answer.send(Outcome::Refused(refused));
     }
 }

@@ -5,6 +5,7 @@
 
 mod conformance;
 mod follow;
+mod holder;
 mod model;
 mod postgres;
 mod server;

@@ -40,7 +40,7 @@ async fn until(engine: &Postgres, what: impl Fn(&Status) -> bool) {
     }
 }
 
-async fn founded() -> Server {
+pub async fn founded() -> Server {
     let server = Server::new(SiteId::A);
     found(
         options(&[&server], "owner"),
@@ -117,54 +117,6 @@ async fn adds(engine: Arc<Postgres>, times: usize) -> Vec<(u64, u64)> {
         }
     }
     done
-}
-
-/// Where one node alone may write: a second one is refused while the first is connected, takes over when it is not, and
-/// the first, should it still be there, writes nothing any more.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_node_holds_the_catalog() {
-    let server = founded().await;
-    let holding = |id: u8| Options {
-        holder: Some([id; 16]),
-        ..options(&[&server], "worker")
-    };
-    let first = opened_with(holding(1)).await;
-    put_one(&*first, b"T1", b"first").await;
-    let refused = Postgres::open(holding(2), direct(), CLOUD).await;
-    let refused = refused.err().unwrap();
-    assert_eq!(refused, OpenError::InUse("postgres".into()));
-    // Its connections break, and it is slower to be back than the second.
-    server.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clarence'",
-    );
-    let second = loop {
-        if let Ok(second) = Postgres::open(holding(2), direct(), CLOUD).await {
-            break second;
-        }
-    };
-    put_one(&second, b"T1", b"second").await;
-    for _ in 0..2 {
-        let late = first
-            .commit(commit(vec![], vec![put(b"T1", b"late")]))
-            .await;
-        let Outcome::Refused(Refused::NotWritable(why)) = late else {
-            panic!("{late:?}");
-        };
-        assert!(why.contains("another node"), "{why}");
-    }
-    let why = first.lookup(op()).await.unwrap_err().to_string();
-    assert!(why.contains("another node"), "{why}");
-    let row = second.get(b"T1").await.unwrap().unwrap();
-    assert_eq!(row.value[..], *b"second");
-    second.shutdown().await;
-    drop(second);
-    let third = loop {
-        // The server sees a moment later that the second has gone.
-        if let Ok(third) = Postgres::open(holding(3), direct(), CLOUD).await {
-            break third;
-        }
-    };
-    put_one(&third, b"T1", b"third").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -285,7 +237,7 @@ async fn writes(engine: Arc<Postgres>, who: u32, stop: Arc<AtomicBool>) -> Heard
                 heard.acknowledged.push(key);
             }
             Outcome::Unknown(_) => heard.unknown.push((op, key)),
-            Outcome::Refused(Refused::NotWritable(_)) => {}
+            Outcome::Refused(Refused::Away(_)) => {}
             other => panic!("{other:?}"),
         }
     }
