@@ -17,6 +17,7 @@ mod entries;
 mod error;
 mod found;
 mod grant;
+mod held_keys;
 mod identify;
 mod identities;
 pub mod inventory;
@@ -56,6 +57,7 @@ pub use found::{Founded, found};
 pub use grant::{
     DeleteGrant, ListGrant, OpenObject, PartGrant, ReadGrant, ReadOutcome, WriteGrant,
 };
+pub use held_keys::HeldKeys;
 pub use identify::{Identified, Refusal};
 pub use identities::{IdentityInfo, KeyAsked, NewIdentity};
 pub use inventory::{KeyAges, KeyCounts};

@@ -2,13 +2,14 @@
 
 use crate::Vault;
 use crate::error::VaultError;
-use crate::found::{ledger_key_row, log_keys_context, log_keys_row, root_site, site_ledger};
+use crate::found::{ledger_key_row, log_keys_context, log_keys_row, site_ledger};
+use crate::held_keys::HeldKeys;
 use crate::record::site_header::SiteHeader;
 use crate::secrets::Secrets;
 use crate::site_keys::{SiteKeyVersion, SiteKeys};
 use charter::RootSecret;
-use ledger::{Kind, LogKeys};
-use seal::{Derives, MetaKey, RootKey, SiteKey, Wrapped};
+use ledger::LogKeys;
+use seal::{Derives, MetaKey, SiteKey, Wrapped};
 use words::{PartyName, SiteId};
 
 /// How far unsealing is.
@@ -34,7 +35,8 @@ impl Vault {
         header: &SiteHeader,
         parties: &[PartyName],
     ) -> Result<(), VaultError> {
-        self.open_with(root, header, parties, None).await
+        let keys = HeldKeys::open(root, header, parties)?;
+        self.open_with(keys, "Unseal", None).await
     }
 
     /// The same for a cloud that was just brought back from a backup: its first entry says from which.
@@ -45,55 +47,8 @@ impl Vault {
         parties: &[PartyName],
         from: String,
     ) -> Result<(), VaultError> {
-        self.open_with(root, header, parties, Some(from)).await
-    }
-
-    async fn open_with(
-        &self,
-        root: RootSecret,
-        header: &SiteHeader,
-        parties: &[PartyName],
-        restored: Option<String>,
-    ) -> Result<(), VaultError> {
-        let root_key = RootKey::from_bytes(*root.expose());
-        drop(root);
-        let mut site_keys: [Option<SiteKey>; 2] = [None, None];
-        for (site, wrapped) in [
-            (header.site, header.key),
-            (header.site.other(), header.other_key),
-        ] {
-            let root = header.root_version();
-            let context = root_site(header.cloud, root, site, header.key_version);
-            site_keys[site.index()] = Some(seal::unwrap(
-                &root_key,
-                &Wrapped::from_bytes(wrapped),
-                &context,
-            )?);
-        }
-        let erase = crate::shred::Erase::of_header(&root_key, header)?;
-        drop(root_key);
-        let secrets = self.load(site_keys, header.key_version).await?;
-        secrets.shred.hold(erase);
-        let mut fields = self.fields(Kind::Unseal);
-        let operation = if restored.is_some() {
-            "Restore"
-        } else {
-            "Unseal"
-        };
-        fields.operation = Some(operation.into());
-        fields.reason = restored;
-        fields.actor = Some(
-            parties
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-        );
-        let entry = self.entry_of_cloud(&secrets, &fields);
-        self.note(entry).await?;
-        self.load_glass(&secrets).await?;
-        self.install(secrets);
-        Ok(())
+        let keys = HeldKeys::open(root, header, parties)?;
+        self.open_with(keys, "Restore", Some(from)).await
     }
 
     pub(crate) async fn load(
