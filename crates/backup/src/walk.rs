@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 const LEDGER_TAG: u8 = b'L';
 
+/// A block of rows: keys in order, each with its row.
+pub type RowBlock = Vec<(Vec<u8>, Row)>;
+
 /// Where rows lie, and what they have to fit.
 #[derive(Clone)]
 pub(crate) struct Rows<'b> {
@@ -91,7 +94,7 @@ impl<'b> Walk<'b> {
 
     /// The rows of the next block; none at the end.
     #[allow(clippy::should_implement_trait)] // it can fail, and it reads files
-    pub fn next(&mut self) -> Result<Option<Vec<(Vec<u8>, Row)>>, BackupError> {
+    pub fn next(&mut self) -> Result<Option<RowBlock>, BackupError> {
         let Some(listed) = self.rows.blocks.get(self.block) else {
             return Ok(None);
         };

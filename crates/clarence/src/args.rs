@@ -63,9 +63,14 @@ first client how to connect.")]
     Up(Up),
     /// Serve a founded cloud; sealed until enough shares are given
     #[command(
-        after_help = "Examples:\n  clarence serve --data /var/lib/clarence\n  clarence serve --s3 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n  clarence serve --s3 0.0.0.0:443 --tls --tls-classical refuse"
+        after_help = "Examples:\n  clarence serve --data /var/lib/clarence\n  clarence serve --s3 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem\n  clarence serve --s3 0.0.0.0:443 --tls --tls-classical refuse\n  clarence serve --standby                              the second node of a cloud"
     )]
     Serve(Serve),
+    /// Make this machine's folders of a cloud whose catalog is on servers, for a node that stands by
+    #[command(
+        after_help = "Example:\n  clarence join --data /srv/clarence     with catalog.servers in /srv/clarence/clarence.toml"
+    )]
+    Join,
     /// Hold the key ceremony and make the folders of a new cloud
     #[command(
         after_help = "Examples:\n  clarence found --data /srv/clarence                  three parents, any two open it\n  clarence found --data /srv/clarence --charter charter.toml"
@@ -267,6 +272,9 @@ pub struct Up {
 /// `clarence serve`
 #[derive(Args, Debug, Clone)]
 pub struct Serve {
+    /// While another node holds the catalog on servers, stand by; take over when that one ends
+    #[arg(long)]
+    pub standby: bool,
     /// Where S3 is served.
     #[command(flatten)]
     pub listen: Listen,
@@ -459,6 +467,7 @@ impl Verb {
         match self {
             Self::Up(_) => "up",
             Self::Serve(_) => "serve",
+            Self::Join => "join",
             Self::Found(_) => "found",
             Self::Unseal(_) => "unseal",
             Self::Seal => "seal",

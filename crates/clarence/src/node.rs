@@ -18,7 +18,8 @@ use site::control::{CallError, Request, call};
 use site::inventory::Inventory;
 use site::{
     AcceptLossError, CatalogServers, EmbassyConfig, EnrolError, EnrolReport, FoundError,
-    FoundReport, HsmStatus, Layout, LossReport, NodeConfig, RunError, SqlConfig,
+    FoundReport, HsmStatus, JoinError, JoinReport, Layout, LossReport, NodeConfig, RunError,
+    SqlConfig,
 };
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -260,7 +261,26 @@ pub async fn accept_loss(
     site: SiteId,
     shares: Vec<ShareFile>,
 ) -> Result<LossReport, Failure> {
-    Ok(site::accept_loss(&config(settings)?, &Host::real(), site, shares).await?)
+    let (config, host) = (config(settings)?, Host::real());
+    Ok(Box::pin(site::accept_loss(&config, &host, site, shares)).await?)
+}
+
+/// Makes a second node's folders.
+pub async fn join(settings: &Settings) -> Result<JoinReport, Failure> {
+    Ok(site::join(&config(settings)?).await?)
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        let exit = match &error {
+            JoinError::Open(open) => return Self::from_open(open),
+            JoinError::NoServers => Exit::Usage,
+            JoinError::NoPapers => Exit::NotFound,
+            JoinError::Occupied(_) | JoinError::NoChunks { .. } => Exit::Conflict,
+            JoinError::Papers(_) | JoinError::Write { .. } => Exit::General,
+        };
+        Self::new(exit, error)
+    }
 }
 
 impl From<AcceptLossError> for Failure {
@@ -284,7 +304,8 @@ pub async fn hsm_enrol(
     shares: Vec<ShareFile>,
     token: Option<hsm::Access>,
 ) -> Result<EnrolReport, Failure> {
-    Ok(site::enrol(&config(settings)?, &Host::real(), shares, token).await?)
+    let (config, host) = (config(settings)?, Host::real());
+    Ok(Box::pin(site::enrol(&config, &host, shares, token)).await?)
 }
 
 /// Takes the HSM away from what opens the cloud. Only on a node that does not run.
@@ -292,7 +313,8 @@ pub async fn hsm_withdraw(
     settings: &Settings,
     shares: Vec<ShareFile>,
 ) -> Result<EnrolReport, Failure> {
-    Ok(site::withdraw(&config(settings)?, &Host::real(), shares).await?)
+    let (config, host) = (config(settings)?, Host::real());
+    Ok(Box::pin(site::withdraw(&config, &host, shares)).await?)
 }
 
 /// Which tokens are enrolled, and whether the configured one opens.

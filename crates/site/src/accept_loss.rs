@@ -3,10 +3,11 @@
 
 use crate::config::NodeConfig;
 use crate::found::places;
-use crate::open::{OpenError, Opened, charter_of, header_of, headers, open, open_with};
+use crate::keeping::Connected;
+use crate::open::{OpenError, Opened, charter_of, connect, header_of, headers, open_with};
 use crate::root::files::custody_of;
 use charter::{Progress, RootSecret, ShareFile, UnsealError, Unsealing};
-use epoch::{EpochRecord, LossAccepted, StartDecision, StartError};
+use epoch::{EpochRecord, LossAccepted, Places, StartDecision, StartError, Survey};
 use host::Host;
 use ledger::Kind;
 use words::{PartyName, SiteId};
@@ -79,6 +80,12 @@ pub async fn accept_loss(
     site: SiteId,
     shares: Vec<ShareFile>,
 ) -> Result<LossReport, AcceptLossError> {
+    let held = connect(config, host).await?;
+    let papers = held.as_ref().map(|held| held.papers(&config.layout, host));
+    if let Some(papers) = &papers {
+        let fetched = papers.fetch().await;
+        fetched.map_err(|e| OpenError::Refused(e.to_string()))?;
+    }
     let (present, header) = headers(&config.layout)?;
     if !present[site.index()] {
         return Err(AcceptLossError::NoFolder(site));
@@ -90,10 +97,13 @@ pub async fn accept_loss(
     let in_force = crate::law::from_papers(config.layout.site(site), charter.clone())?;
     let (root, parties) = quorum(unsealing(custody, &in_force), shares)?;
     let root = crate::outer::complete(config, host, &header, root).await?;
-    let places = places(&config.layout, &charter, header.cloud, host);
-    let survey = places.survey()?;
+    let mut places = places(&config.layout, &charter, header.cloud, host);
+    if let Some(papers) = &papers {
+        places = papers.places(&places);
+    }
+    let survey = surveyed(&places).await?;
     if let StartDecision::Serve { .. } = survey.decision {
-        match open(config, host).await {
+        match open_with(config, host, false, held).await {
             Ok(opened) => {
                 opened.engine.shutdown().await;
                 return Err(AcceptLossError::NotNeeded);
@@ -102,15 +112,42 @@ pub async fn accept_loss(
             Err(OpenError::Catalog(catalog::embedded::OpenError::NoSite { .. })) => {}
             Err(other) => return Err(other.into()),
         }
+        return accept(config, host, site, (root, parties), places, None).await;
     }
+    accept(config, host, site, (root, parties), places, held).await
+}
+
+/// Asks the places, which may wait for the network.
+async fn surveyed(places: &Places) -> Result<Survey, StartError> {
+    let places = places.clone();
+    waited(move || places.survey()).await
+}
+
+async fn waited<T: Send + 'static>(
+    what: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    let done = tokio::task::spawn_blocking(what).await;
+    done.unwrap_or_else(|e| Err(StartError::NewerFormat(e.to_string())))
+}
+
+/// Records the consent of those parties, opens the site and writes the act into its ledger.
+async fn accept(
+    config: &NodeConfig,
+    host: &Host,
+    site: SiteId,
+    (root, parties): (RootSecret, Vec<PartyName>),
+    places: Places,
+    held: Option<Connected>,
+) -> Result<LossReport, AcceptLossError> {
     // What the parties are shown is what the witnesses hold now: starting may have added to it.
-    let seen = places.survey()?.highest();
-    let record = places.accept_loss(site, LossAccepted::by_quorum(site, seen))?;
+    let seen = surveyed(&places).await?.highest();
+    let consent = LossAccepted::by_quorum(site, seen);
+    let record = waited(move || places.accept_loss(site, consent)).await?;
     let not_entered = |why: &dyn ToString| AcceptLossError::NotEntered {
         epoch: record.epoch,
         why: why.to_string(),
     };
-    let opened = open_with(config, host, true)
+    let opened = open_with(config, host, true, held)
         .await
         .map_err(|e| not_entered(&e))?;
     let entered = enter(&opened, root, &parties, site, seen, record).await;

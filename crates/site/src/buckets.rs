@@ -8,10 +8,15 @@ use crate::open::OpenError;
 use chunks::ChunkStore;
 use chunks::dir::Dir;
 use host::Host;
-use s3::{Bucket, Mark, Place, SiteBucket, Whose};
+use s3::{Bucket, Mark, Place, S3Error, SiteBucket, TakeError, Whose};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use words::{CloudId, SiteId};
+
+/// How often a bucket that does not answer is asked at a founding, and after what pause.
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Each site's bucket, where it has one.
 pub type Buckets = [Option<Arc<SiteBucket>>; 2];
@@ -52,11 +57,24 @@ pub async fn open(config: &NodeConfig, host: &Host, cloud: CloudId) -> Result<Bu
     Ok([a?, b?])
 }
 
+/// Tries again what was not answered: a new bucket's first writes take an engine longer than a chunk may.
+async fn patiently(what: impl AsyncFn() -> Result<(), TakeError>) -> Result<(), TakeError> {
+    for _ in 1..ATTEMPTS {
+        match what().await {
+            Err(TakeError::S3(S3Error::Silent { .. } | S3Error::Away { .. })) => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+    what().await
+}
+
 /// Before a founding: there are buckets, and they are empty.
 pub async fn must_be_empty(places: &[Option<Place>; 2], host: &Host) -> Result<(), FoundError> {
     for place in places.iter().flatten() {
         let bucket = Bucket::new(place.clone(), host.clone())?;
-        s3::site::must_be_empty(&bucket).await?;
+        patiently(async || s3::site::must_be_empty(&bucket).await).await?;
     }
     Ok(())
 }
@@ -75,7 +93,12 @@ pub async fn make(
             continue;
         };
         let bucket = SiteBucket::new(place.clone(), Mark { cloud, site }, host.clone())?;
-        bucket.take().await.map_err(FoundError::Mark)?;
+        let taken = patiently(async || match bucket.look().await? {
+            // An attempt that was interrupted, or told too late, has taken it already.
+            Whose::Ours => Ok(()),
+            _ => bucket.take().await,
+        });
+        taken.await.map_err(FoundError::Mark)?;
     }
     Ok(())
 }

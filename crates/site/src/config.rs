@@ -210,6 +210,8 @@ pub struct NodeConfig {
     pub write_connect: bool,
     /// The servers that keep the catalog; it lies in the sites' folders, if absent.
     pub catalog: Option<CatalogServers>,
+    /// While another node holds the catalog on servers, wait and take over when that one ends.
+    pub standby: bool,
     /// The buckets of sites whose chunks lie on an S3; a site's folder has them, if absent.
     pub site_buckets: [Option<Place>; 2],
     /// Bytes of each site's catalog cache.
@@ -247,6 +249,7 @@ impl NodeConfig {
             first_tenant: None,
             write_connect: false,
             catalog: None,
+            standby: false,
             site_buckets: [None, None],
             catalog_cache_bytes: 32 * 1024 * 1024,
             names_cache_bytes: 32 * 1024 * 1024,

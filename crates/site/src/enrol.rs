@@ -2,7 +2,8 @@
 //! does not run, because every key above the sites' keys is changed. Repeating an interrupted one finishes it.
 
 use crate::config::NodeConfig;
-use crate::open::{OpenError, header_of, headers, open};
+use crate::keeping::Connected;
+use crate::open::{OpenError, connect, header_of, headers, open};
 use crate::outer::{OuterError, known, open_outer, reach, records};
 use crate::root::files::custody_of;
 use charter::{Progress, RootSecret, ShareFile, UnsealError, Unsealing};
@@ -158,6 +159,7 @@ pub async fn enrol(
     shares: Vec<ShareFile>,
     new: Option<Access>,
 ) -> Result<EnrolReport, EnrolError> {
+    let held = take_papers(config, host).await?;
     let bench = bench(config, shares)?;
     let cloud = bench.headers[0].cloud;
     let access = new
@@ -191,6 +193,7 @@ pub async fn enrol(
         put(config, site, hsm::FILE, &record.encode())?;
     }
     put_headers(config, &changed)?;
+    give_papers(config, host, held).await?;
     let tokens = known(std::slice::from_ref(&record));
     let reason = format!(
         "the token {label:?} ({serial}) holds a part of what opens the sites' keys; the tokens are {tokens}"
@@ -246,6 +249,7 @@ pub async fn withdraw(
     host: &Host,
     shares: Vec<ShareFile>,
 ) -> Result<EnrolReport, EnrolError> {
+    let held = take_papers(config, host).await?;
     let bench = bench(config, shares)?;
     if bench.records.is_empty() && bench.plain() == [true, true] {
         return Err(EnrolError::None);
@@ -267,6 +271,7 @@ pub async fn withdraw(
             files::remove(&path).and_then(|()| files::sync_folder(config.layout.site(site)));
         removed.map_err(|error| EnrolError::Write { path, error })?;
     }
+    give_papers(config, host, held).await?;
     let reason = format!("the shares open the sites' keys alone again; the tokens were {before}");
     let ledger_index = enter(
         config,
@@ -285,6 +290,31 @@ pub async fn withdraw(
         parties: bench.parties,
         ledger_index,
     })
+}
+
+/// Where the catalog is on servers, the papers beside it count: they are fetched first, and no other node holds them
+/// meanwhile.
+async fn take_papers(config: &NodeConfig, host: &Host) -> Result<Option<Connected>, EnrolError> {
+    let held = connect(config, host).await?;
+    if let Some(held) = &held {
+        let fetched = held.papers(&config.layout, host).fetch().await;
+        fetched.map_err(|e| OpenError::Refused(e.to_string()))?;
+    }
+    Ok(held)
+}
+
+/// Puts the changed papers there, and lets go of the catalog.
+async fn give_papers(
+    config: &NodeConfig,
+    host: &Host,
+    held: Option<Connected>,
+) -> Result<(), EnrolError> {
+    if let Some(held) = held {
+        let shared = held.papers(&config.layout, host).share().await;
+        shared.map_err(|e| OpenError::Refused(e.to_string()))?;
+        held.shutdown().await;
+    }
+    Ok(())
 }
 
 fn joined(

@@ -2,9 +2,10 @@
 
 use crate::buckets;
 use crate::config::CatalogServers;
-use crate::keeping::{Keeping, Servers};
+use crate::keeping::{Connected, Keeping, Servers};
 use crate::layout::Layout;
 use catalog::embedded::{Embedded, Options};
+use catalog::postgres::Hold;
 use catalog::{Commit, Outcome};
 use charter::{Charter, Contribution, Custody, Founding};
 use epoch::{Places, Tenure};
@@ -224,9 +225,10 @@ async fn first_rows(
         Some(servers) => {
             let made = Servers::found(servers, cloud).await;
             made.map_err(|e| failed(&e))?;
-            let tenure = Arc::new(Tenure::start(places)?);
-            let engine = Servers::open(servers, &tenure, host).await;
-            Keeping::Servers(engine.map_err(|e| failed(&e))?)
+            let connected = Connected::open(servers, cloud, Hold::Free, host).await;
+            let connected = connected.map_err(|e| failed(&e))?;
+            let tenure = connected.papers(layout, host).tenure(places).await?;
+            Keeping::Servers(Servers::over(connected, &Arc::new(tenure)))
         }
     };
     let commit = Commit {

@@ -29,12 +29,16 @@ impl From<JointError> for Failure {
 /// An attempt to open the cloud under its charter: the number that Shamir's scheme needs, and in a charter of
 /// version 2 its condition for `unseal` as well.
 pub(crate) fn unsealing(custody: charter::Custody, law: Option<&Law>) -> Unsealing {
-    let joint = law.filter(|law| law.is_joint());
-    let condition = joint.and_then(|law| who::condition_of(law.charter(), "unseal"));
-    match condition {
+    match law.and_then(|law| condition(law.charter())) {
         Some(condition) => Unsealing::new(custody).requiring(condition),
         None => Unsealing::new(custody),
     }
+}
+
+/// What those who unseal must fulfil, under a charter of version 2.
+pub(crate) fn condition(charter: &charter::Charter) -> Option<charter::Formula> {
+    let joint = charter.terms().is_some();
+    who::condition_of(charter, "unseal").filter(|_| joint)
 }
 
 fn digest(text: &str) -> Result<RequestDigest, Failure> {

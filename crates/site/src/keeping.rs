@@ -3,10 +3,14 @@
 //! current is said of these alone.
 
 use crate::config::CatalogServers;
+use crate::layout::Layout;
 use crate::open::OpenError;
+use crate::papers::Papers;
 use async_trait::async_trait;
 use catalog::embedded::Embedded;
-use catalog::postgres::{Blocks, Direct, Filled, Member, Options, Postgres, fill, found, vacant};
+use catalog::postgres::{
+    Blocks, Direct, Filled, Hold, Member, Options, Postgres, Watch, fill, found, vacant,
+};
 use catalog::{Commit, Engine, KeyRange, Order, Outcome, Point, ReadError, Refused, Row, Snapshot};
 use epoch::{Standing, Tenure};
 use host::{Host, files};
@@ -152,6 +156,22 @@ impl Keeping {
         found.map(drop).map_err(|error| error.to_string())
     }
 
+    /// Waits until another node holds the catalog; says so. Folders belong to one node for as long as it runs.
+    pub async fn lost(&self) -> String {
+        match self {
+            Self::Folders(_) => std::future::pending().await,
+            Self::Servers(servers) => servers.postgres.lost().await,
+        }
+    }
+
+    /// Commits since the catalog was opened, where another node may look whether there are any.
+    pub fn moved(&self) -> Option<u64> {
+        match self {
+            Self::Folders(_) => None,
+            Self::Servers(servers) => Some(servers.postgres.status().commits),
+        }
+    }
+
     /// Which engine it is, in a word.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -177,9 +197,50 @@ impl Keeping {
     }
 }
 
+/// A catalog on servers that this node holds; what the node's own files say is not looked at yet.
+pub struct Connected {
+    postgres: Arc<Postgres>,
+    names: Vec<String>,
+}
+
+impl Connected {
+    /// Opens the catalog and takes it over: this node alone writes it from then on.
+    pub async fn open(
+        config: &CatalogServers,
+        cloud: CloudId,
+        hold: Hold,
+        host: &Host,
+    ) -> Result<Self, OpenError> {
+        let mut options = options(config, &config.user, config.password_file.as_deref())?;
+        options.holder = Some(host.random());
+        options.hold_as = hold;
+        let names = config.servers.iter().map(ToString::to_string).collect();
+        let opening = Postgres::open(options, Arc::new(Direct), cloud);
+        let postgres = Box::pin(opening).await;
+        let postgres = Arc::new(postgres.map_err(OpenError::Servers)?);
+        Ok(Self { postgres, names })
+    }
+
+    /// The papers beside the rows.
+    pub fn papers(&self, layout: &Layout, host: &Host) -> Papers {
+        Papers::new(Arc::clone(&self.postgres) as _, layout, host)
+    }
+
+    /// Lets go of the catalog.
+    pub async fn shutdown(&self) {
+        self.postgres.shutdown().await;
+    }
+}
+
+/// Looks at a catalog that another node may hold.
+pub fn watch(config: &CatalogServers) -> Result<Watch, OpenError> {
+    let options = options(config, &config.user, config.password_file.as_deref())?;
+    Watch::new(options, Arc::new(Direct)).map_err(OpenError::Servers)
+}
+
 /// The engine on PostgreSQL beside the record of who is current.
 pub struct Servers {
-    postgres: Postgres,
+    postgres: Arc<Postgres>,
     names: Vec<String>,
     tenure: Arc<Tenure>,
     /// Held for reading by each commit, for writing by what changes who is current.
@@ -189,24 +250,15 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Opens the catalog and takes it over: this node alone writes it from then on.
-    pub async fn open(
-        config: &CatalogServers,
-        tenure: &Arc<Tenure>,
-        host: &Host,
-    ) -> Result<Arc<Self>, OpenError> {
-        let cloud = tenure.record().cloud;
-        let mut options = options(config, &config.user, config.password_file.as_deref())?;
-        options.holder = Some(host.random());
-        let names = config.servers.iter().map(ToString::to_string).collect();
-        let postgres = Postgres::open(options, Arc::new(Direct), cloud).await;
-        Ok(Arc::new(Self {
-            postgres: postgres.map_err(OpenError::Servers)?,
-            names,
+    /// The engine of a node that holds the catalog and knows who is current.
+    pub fn over(connected: Connected, tenure: &Arc<Tenure>) -> Arc<Self> {
+        Arc::new(Self {
+            postgres: connected.postgres,
+            names: connected.names,
             tenure: Arc::clone(tenure),
             turn: Arc::default(),
             tried: Mutex::default(),
-        }))
+        })
     }
 
     /// Makes the tables of a new cloud.

@@ -90,6 +90,7 @@ impl Node {
         let header = header_for(&header, site);
         // Last: a folder with a header is a folder of the cloud, and is healed as one.
         put(folder.join(site_header::FILE), &header.encode(), 0o600).map_err(|e| failed(&e))?;
+        self.share_papers().await?;
         tracing::warn!(%site, folder = %folder.display(), "a new folder takes the place of the one that was lost");
         Ok(())
     }

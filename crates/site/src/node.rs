@@ -5,10 +5,11 @@ use crate::certificates::{self, Watch};
 use crate::config::{NodeConfig, SqlConfig};
 use crate::control;
 use crate::metrics::Counts;
-use crate::open::{OpenError, Opened, open};
+use crate::open::{OpenError, Opened, open, open_with};
 use crate::publish::Publishers;
 use crate::rooms::Rooms;
 use crate::root::Held;
+use crate::standby;
 use crate::statements::Statements;
 use charter::Unsealing;
 use gate::Ops;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, RwLock, watch};
+use vault::HeldKeys;
 
 /// Why a node ended or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +179,7 @@ pub async fn run(
     config.s3_listen = address;
     let gate = gate_config(&config, &host)?;
     let (gate_tls, door) = (gate.tls.clone(), Door::Here(listener, gate));
-    run_with(config, host, opened, gate_tls, door, shutdown).await
+    run_with(config, host, (opened, None), gate_tls, door, shutdown).await
 }
 
 /// Opens the node and serves doors that are processes of their own. `s3_listen` is the address they serve.
@@ -189,14 +191,27 @@ pub(crate) async fn run_apart(
 ) -> Result<(), RunError> {
     refuse_unfinished(&config)?;
     let _lock = hold(&config).await?;
-    let opened = open(&config, &host).await?;
-    run_with(config, host, opened, None, Door::Apart(doors), shutdown).await
+    let mut shutdown = std::pin::pin!(shutdown);
+    let ready = match config.catalog.as_ref().filter(|_| config.standby) {
+        None => None,
+        Some(servers) => {
+            match standby::wait(&config, servers, &host, shutdown.as_mut()).await? {
+                // Told to end before its turn came.
+                None => return Ok(()),
+                ready => ready,
+            }
+        }
+    };
+    let (catalog, keys) = ready.map_or((None, None), |ready| (Some(ready.catalog), ready.keys));
+    let opened = open_with(&config, &host, false, catalog).await?;
+    let door = Door::Apart(doors);
+    run_with(config, host, (opened, keys), None, door, shutdown).await
 }
 
 async fn run_with(
     config: NodeConfig,
     host: Host,
-    opened: Opened,
+    (opened, keys): (Opened, Option<HeldKeys>),
     tls: Option<gate::Tls>,
     door: Door,
     shutdown: impl Future<Output = ()> + Send,
@@ -208,7 +223,7 @@ async fn run_with(
     };
     let endpoint = format!("{scheme}://{}", config.s3_listen);
     let node = assemble(config, host, opened, endpoint, tls);
-    let outcome = node.serve(door, shutdown).await;
+    let outcome = node.serve(door, keys, shutdown).await;
     node.end().await;
     outcome
 }
@@ -354,10 +369,17 @@ impl Node {
     async fn serve(
         self: &Arc<Self>,
         door: Door,
+        keys: Option<HeldKeys>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
+        if let Err(failure) = self.share_papers().await {
+            tracing::warn!("{}", failure.message);
+        }
         // Before anybody can ask: what a lease opens is open when the node answers.
-        self.restart().await;
+        match keys {
+            Some(keys) => self.open_held(keys).await,
+            None => self.restart().await,
+        }
         let socket = self.config.layout.socket();
         let control = tokio::spawn({
             let node = Arc::clone(self);

@@ -4,12 +4,14 @@ use crate::buckets::{self, Buckets};
 use crate::config::NodeConfig;
 use crate::found::places;
 use crate::guest::{self, Guest};
-use crate::keeping::{Keeping, Servers};
+use crate::keeping::{Connected, Keeping, Servers};
 use crate::layout::Layout;
 use crate::loss::Loss;
+use crate::papers::Papers;
 use crate::root::files::{custody_of, header_in_force};
 use catalog::Engine;
 use catalog::embedded::{Embedded, Options};
+use catalog::postgres::Hold;
 use charter::{Charter, Custody};
 use chunks::ChunkStore;
 use embassy::{Acknowledge, Twinned};
@@ -104,6 +106,8 @@ pub struct Opened {
     pub index: Arc<Index>,
     pub store: Arc<Store>,
     pub guest: Option<Guest>,
+    /// The papers beside a catalog that is on servers.
+    pub papers: Option<Papers>,
     pub buckets: Buckets,
 }
 
@@ -176,15 +180,17 @@ pub fn charter_of(layout: &Layout, header: &SiteHeader) -> Result<Charter, OpenE
 
 /// Opens a node's rooms, sealed.
 pub async fn open(config: &NodeConfig, host: &Host) -> Result<Opened, OpenError> {
-    open_with(config, host, false).await
+    open_with(config, host, false, None).await
 }
 
 /// Opens a node's rooms, sealed. With `accept_loss` a catalog is opened although it lacks batches that were
-/// acknowledged; only [`mod@crate::accept_loss`] may ask for that.
+/// acknowledged; only [`mod@crate::accept_loss`] may ask for that. A node that stood by brings the catalog that it has
+/// taken over.
 pub async fn open_with(
     config: &NodeConfig,
     host: &Host,
     accept_loss: bool,
+    taken: Option<Connected>,
 ) -> Result<Opened, OpenError> {
     let guest = match &config.embassy {
         Some(embassy) => Some(Guest::new(embassy, host)?),
@@ -197,9 +203,24 @@ pub async fn open_with(
     if let Some(guest) = &guest {
         b = Arc::new(guest.chunks());
     }
-    let mut opened = open_on(config, host, accept_loss, [a, b], guest).await?;
+    let held = match taken {
+        None => connect(config, host).await?,
+        taken => taken,
+    };
+    let opening = open_held(config, host, accept_loss, [a, b], guest, held);
+    let mut opened = Box::pin(opening).await?;
     opened.buckets = buckets;
     Ok(opened)
+}
+
+/// Takes the catalog, if it is on servers and no other node holds it.
+pub async fn connect(config: &NodeConfig, host: &Host) -> Result<Option<Connected>, OpenError> {
+    let Some(servers) = &config.catalog else {
+        return Ok(None);
+    };
+    let (_, header) = headers(&config.layout)?;
+    let held = Connected::open(servers, header.cloud, Hold::Free, host);
+    held.await.map(Some)
 }
 
 /// The catalog in the folders that are there.
@@ -244,6 +265,34 @@ fn vault_config(config: &NodeConfig) -> VaultConfig {
     }
 }
 
+/// Which keeps the rows, and who is current; of a catalog on servers, the papers beside it, as the last node left them.
+async fn keep(
+    config: &NodeConfig,
+    host: &Host,
+    accept_loss: bool,
+    held: Option<Connected>,
+) -> Result<(Keeping, Arc<Tenure>, Option<Papers>), OpenError> {
+    let layout = &config.layout;
+    let refused = |why: &dyn ToString| OpenError::Refused(why.to_string());
+    let papers = held.as_ref().map(|held| held.papers(layout, host));
+    if let Some(papers) = &papers {
+        papers.fetch().await.map_err(|e| refused(&e))?;
+    }
+    let (present, header) = headers(layout)?;
+    let charter = charter_of(layout, &header)?;
+    let places = places(layout, &charter, header.cloud, host);
+    let tenure = match &papers {
+        Some(papers) => papers.tenure(places).await,
+        None => Tenure::start(places),
+    };
+    let tenure = Arc::new(tenure.map_err(|e| refused(&e))?);
+    let engine = match held {
+        None => Keeping::Folders(catalog_on(config, host, present, &tenure, accept_loss)?),
+        Some(held) => Keeping::Servers(Servers::over(held, &tenure)),
+    };
+    Ok((engine, tenure, papers))
+}
+
 /// The rows: a guest's are at its host as well.
 fn facts_of(engine: &Keeping, guest: Option<&Guest>) -> Result<Arc<dyn Engine>, OpenError> {
     let Some(guest) = guest else {
@@ -262,18 +311,23 @@ pub async fn open_on(
     stores: [Arc<dyn ChunkStore>; 2],
     guest: Option<Guest>,
 ) -> Result<Opened, OpenError> {
+    let held = connect(config, host).await?;
+    Box::pin(open_held(config, host, accept_loss, stores, guest, held)).await
+}
+
+async fn open_held(
+    config: &NodeConfig,
+    host: &Host,
+    accept_loss: bool,
+    stores: [Arc<dyn ChunkStore>; 2],
+    guest: Option<Guest>,
+    held: Option<Connected>,
+) -> Result<Opened, OpenError> {
     let layout = &config.layout;
-    let (present, header) = headers(layout)?;
-    let charter = charter_of(layout, &header)?;
-    let tenure = Tenure::start(places(layout, &charter, header.cloud, host))
-        .map_err(|e| OpenError::Refused(e.to_string()))?;
-    let tenure = Arc::new(tenure);
+    let (engine, tenure, papers) = keep(config, host, accept_loss, held).await?;
     let header = header_in_force(layout, &tenure)?;
+    let charter = charter_of(layout, &header)?;
     let custody = custody_of(layout, &header)?;
-    let engine = match &config.catalog {
-        None => catalog_on(config, host, present, &tenure, accept_loss).map(Keeping::Folders)?,
-        Some(servers) => Keeping::Servers(Servers::open(servers, &tenure, host).await?),
-    };
     let loss = Arc::new(Loss {
         engine: engine.clone(),
     });
@@ -313,6 +367,7 @@ pub async fn open_on(
         index,
         store,
         guest,
+        papers,
         buckets: [None, None],
     };
     if opened.guest.is_some() {

@@ -1,6 +1,6 @@
 //! What the control socket is asked: every verb of the command line that needs the running node.
 
-use crate::control::{Failure, Progress, Request};
+use crate::control::{Failure, Performs, Progress, Request};
 use crate::node::Node;
 use epoch::Standing;
 use futures::{Stream, StreamExt, stream};
@@ -44,9 +44,12 @@ fn site_named(text: &str) -> Result<SiteId, Failure> {
     site.ok_or_else(|| Failure::new("usage", "a site is a or b"))
 }
 
-impl Node {
-    /// Does what is asked.
-    pub(crate) async fn perform(
+impl Performs for Node {
+    fn node(self: &Arc<Self>) -> Option<Arc<Node>> {
+        Some(Arc::clone(self))
+    }
+
+    async fn perform(
         self: &Arc<Self>,
         request: Request,
         progress: Progress,
@@ -116,7 +119,9 @@ impl Node {
             }
         }
     }
+}
 
+impl Node {
     async fn key_suspend_asked(&self, access_key: &str) -> Result<Value, Failure> {
         let id = AccessKeyId::parse(access_key).map_err(|e| Failure::new("usage", e))?;
         self.rooms.vault.key_suspend(&id).await?;

@@ -5,7 +5,9 @@ use crate::node::Node;
 use charter::officers::Joined;
 use charter::{OfficerShare, Progress, ShareFile, UnsealError};
 use serde_json::{Value, json};
-use words::PartyName;
+use std::sync::Arc;
+use vault::HeldKeys;
+use words::{PartyName, SiteId};
 use zeroize::Zeroizing;
 
 impl Node {
@@ -47,6 +49,7 @@ impl Node {
                     .await
                     .map_err(|e| Failure::new("denied", e))?;
                 let header = self.settle_root(&root)?;
+                self.share_papers().await?;
                 self.rooms.vault.unseal(root, &header, &parties).await?;
                 self.enter_accepted_loss().await?;
                 self.enter_refused_restart().await?;
@@ -59,6 +62,47 @@ impl Node {
                     json!({ "sealed": false, "parties": parties.iter().map(ToString::to_string).collect::<Vec<_>>() }),
                 )
             }
+        }
+    }
+
+    /// Opens the node with the keys that it held while it stood by, unless another root or another charter is in force
+    /// by now.
+    pub(crate) async fn open_held(self: &Arc<Self>, keys: HeldKeys) {
+        let held = self.held();
+        let law = self.opened.vault.law();
+        let condition = law.and_then(|law| crate::joint::condition(law.charter()));
+        let given = keys.parties().iter().cloned().collect();
+        if !keys.fit(&held.header) || condition.is_some_and(|condition| !condition.holds(&given)) {
+            tracing::warn!(
+                "the root or the charter has changed since this node was given its shares; it stays sealed: give the shares that count now"
+            );
+            return;
+        }
+        let opening = async {
+            for site in SiteId::BOTH {
+                if self.opened.tenure.serving(site) {
+                    let settled = self.settle_site(site);
+                    settled.map_err(|e| Failure::new("unavailable", e))?;
+                }
+            }
+            self.share_papers().await?;
+            let reason = format!("{} stood by and has taken over", self.config.node);
+            let vault = &self.rooms.vault;
+            vault.open_with(keys, "TakeOver", Some(reason)).await?;
+            self.enter_accepted_loss().await?;
+            self.enter_refused_restart().await?;
+            vault.all_changed().await?;
+            Ok::<_, Failure>(())
+        };
+        match opening.await {
+            Ok(()) => {
+                tracing::info!("the node is open");
+                self.opened_now.notify_waiters();
+            }
+            Err(failure) => tracing::error!(
+                why = failure.message,
+                "the node did not open itself and stays sealed"
+            ),
         }
     }
 

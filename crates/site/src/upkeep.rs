@@ -45,6 +45,8 @@ impl Node {
         tokio::select! {
             why = self.watch_sites() => why,
             why = self.record_standing() => why,
+            why = self.opened.engine.lost() => why,
+            () = self.show_life() => "showing that it lives ended".into(),
             why = self.watch_witnesses() => why,
             () = self.heal_forever() => "healing ended".into(),
             () = self.publish_forever() => "publishing ended".into(),
@@ -108,6 +110,23 @@ impl Node {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Moves the catalog each second, so that a node that stands by sees that this one lives; and learns there whether
+    /// another one has taken its place.
+    async fn show_life(&self) {
+        let mut last = None;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Some(moved) = self.opened.engine.moved() else {
+                return std::future::pending().await;
+            };
+            if last.replace(moved) == Some(moved)
+                && let Err(why) = self.opened.engine.confirm(&self.host).await
+            {
+                tracing::warn!(why, "the catalog's servers did not take a sign of life");
             }
         }
     }
@@ -279,6 +298,7 @@ impl Node {
             .map_err(|e| failed(&e))?;
         // A folder that was away may know an older root, or one that never took over.
         self.settle_site(site).map_err(|e| failed(&e))?;
+        self.share_papers().await?;
         // From here on new chunks are written to it too, so that its debts only become fewer.
         self.opened.tenure.healing(site, 0, 0);
         let mut chunks = self.pay_debts(site, progress).await?;

@@ -8,6 +8,7 @@ mod doctor_buckets;
 pub mod found;
 mod hsm;
 mod identity;
+mod join;
 mod keys;
 mod ledger;
 mod machine;
@@ -105,6 +106,7 @@ pub fn perform(cli: Cli, talk: Talk) -> Outcome {
 async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
     match verb {
         Verb::Found(asked) => found::found(settings, &asked, talk).await,
+        Verb::Join => join::join(settings).await,
         Verb::Unseal(asked) => shares::unseal(settings, &asked, talk).await,
         Verb::Seal => shares::seal(settings, talk).await,
         Verb::Status => status::status(settings, talk).await,

@@ -25,14 +25,26 @@ const CONNECT_BYTES_MAX: u64 = 64 * 1024;
 pub fn serve(everywhere: &Everywhere, asked: &Serve, talk: Talk) -> Outcome {
     let settings = Settings::read(Places::find(everywhere), &flags(&asked.listen))?;
     settings.check()?;
-    runtime()?.block_on(run(settings, "serve", everywhere.json, talk))
+    if asked.standby {
+        check_standby(&settings)?;
+    }
+    let kind = Kind {
+        name: "serve",
+        standby: asked.standby,
+    };
+    runtime()?.block_on(run(settings, kind, everywhere.json, talk))
 }
 
 /// The same for a guest; the caller has seen that it is one.
 pub fn serve_guest(everywhere: &Everywhere, listen: &Listen, talk: Talk) -> Outcome {
     let settings = Settings::read(Places::find(everywhere), &flags(listen))?;
     settings.check()?;
-    runtime()?.block_on(run(settings, "guest.serve", everywhere.json, talk))
+    runtime()?.block_on(run(
+        settings,
+        Kind::of("guest.serve"),
+        everywhere.json,
+        talk,
+    ))
 }
 
 pub fn up(everywhere: &Everywhere, asked: &Up, talk: Talk) -> Outcome {
@@ -59,7 +71,7 @@ pub fn up(everywhere: &Everywhere, asked: &Up, talk: Talk) -> Outcome {
             false => settings,
         };
         tls::make_if_missing(&settings, talk)?;
-        run(settings, "up", everywhere.json, talk).await
+        run(settings, Kind::of("up"), everywhere.json, talk).await
     })
 }
 
@@ -104,8 +116,45 @@ fn write_file(settings: &Settings, sealed: bool, talk: Talk) -> Result<(), Failu
     files::write_durable(&file, template(head, &set).as_bytes(), 0o600).map_err(failed(&file))
 }
 
+/// How a node is started.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// The verb, as in the envelope.
+    name: &'static str,
+    standby: bool,
+}
+
+impl Kind {
+    const fn of(name: &'static str) -> Self {
+        Self {
+            name,
+            standby: false,
+        }
+    }
+}
+
+/// What a node that stands by needs.
+fn check_standby(settings: &Settings) -> Result<(), Failure> {
+    if settings.list("catalog.servers").is_empty() {
+        return Err(Failure::usage(
+            "--standby is for a catalog on servers, and catalog.servers names none: a catalog in the sites' folders belongs to one node; nothing was started",
+        ));
+    }
+    if settings.flag(IN_ONE) {
+        return Err(Failure::usage(format!(
+            "--standby and {IN_ONE} do not go together; nothing was started"
+        )));
+    }
+    match settings.listen()?.port() {
+        0 => Err(Failure::usage(
+            "--standby needs a port of its own for S3, so that clients find the node when it takes over; nothing was started",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Serves until told to stop.
-async fn run(settings: Settings, kind: &'static str, json: bool, talk: Talk) -> Outcome {
+async fn run(settings: Settings, kind: Kind, json: bool, talk: Talk) -> Outcome {
     refuse_second(&settings).await?;
     logging::begin(&settings, &talk)?;
     let open_files = process::raise_open_files();
@@ -119,7 +168,8 @@ async fn run(settings: Settings, kind: &'static str, json: bool, talk: Talk) -> 
             settings.path("parents.folder").display()
         ));
     }
-    let config = node::config(&settings)?;
+    let mut config = node::config(&settings)?;
+    config.standby = kind.standby;
     let apart = (!settings.flag(IN_ONE)).then(|| Log {
         level: settings.text("log.level").to_owned(),
         format: settings.text("log.format").to_owned(),
@@ -133,8 +183,8 @@ async fn run(settings: Settings, kind: &'static str, json: bool, talk: Talk) -> 
             talk.warn("SQL is not served then: its query engine is a process of its own.");
         }
     }
-    let announcing = tokio::spawn(announce(settings, kind, json, talk));
-    let outcome = node::run(config, apart, process::told_to_stop()).await;
+    let announcing = tokio::spawn(announce(settings, kind.name, json, talk));
+    let outcome = Box::pin(node::run(config, apart, process::told_to_stop())).await;
     announcing.abort();
     outcome?;
     Ok(Answer {
@@ -160,12 +210,19 @@ async fn refuse_second(settings: &Settings) -> Result<(), Failure> {
 async fn announce(settings: Settings, kind: &'static str, json: bool, talk: Talk) {
     let quiet = Talk::silent();
     let file = node::layout(&settings).connect();
-    let mut looks = 0;
+    let (mut looks, mut stands_by) = (0, false);
     loop {
         tokio::time::sleep(LOOK).await;
         let Ok(status) = node::ask(&settings, &quiet, Request::Status).await else {
             continue;
         };
+        if status.get("state") == Some(&json!("standby")) {
+            if !stands_by && !json {
+                talk.note("Standing by: another node holds the catalog. Give shares with `clarence unseal`, so that this one can open itself when it takes over.");
+            }
+            stands_by = true;
+            continue;
+        }
         looks += 1;
         let sealed = status.get("sealed") != Some(&Json::Bool(false));
         let endpoint = show::text(&status, "endpoint");

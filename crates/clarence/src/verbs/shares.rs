@@ -79,6 +79,8 @@ fn finish(answer: Value, refused: Vec<(&PathBuf, Failure)>) -> Outcome {
         )
     } else if sealed {
         format!("{given} of {needed} shares are given; the node is still sealed.{lacks}")
+    } else if show::text(&answer, "state") == "standby" {
+        "The node stands by, and opens itself when it takes over.".to_owned()
     } else {
         "The node is open.".to_owned()
     };

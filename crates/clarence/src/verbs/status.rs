@@ -12,7 +12,10 @@ const TROUBLES_SHOWN: usize = 5;
 
 pub async fn status(settings: &Settings, talk: Talk) -> Outcome {
     let data = node::ask(settings, &talk, Request::Status).await?;
-    let text = text(&data);
+    let text = match show::text(&data, "state").as_str() {
+        "standby" => standby(&data),
+        _ => text(&data),
+    };
     Ok(Answer { data, text })
 }
 
@@ -25,6 +28,46 @@ fn vault(data: &Value, sealed: bool) -> String {
         show::number(data, "shares_given"),
         show::number(data, "shares_needed")
     )
+}
+
+/// A node that stands by.
+fn standby(data: &Value) -> String {
+    let sealed = data.get("sealed") != Some(&Value::Bool(false));
+    let vault = match sealed {
+        true => format!("{}; it would take over sealed", vault(data, true)),
+        false => "ready: it opens itself when it takes over".to_owned(),
+    };
+    show::fields(&[
+        ("cloud", show::text(data, "cloud")),
+        ("node", show::text(data, "node")),
+        (
+            "state",
+            "standing by; another node holds the catalog".to_owned(),
+        ),
+        ("vault", vault),
+        ("catalog", catalog(data)),
+    ])
+}
+
+/// What keeps the catalog; empty where it lies in the sites' folders.
+fn catalog(data: &Value) -> String {
+    let Some(catalog) = data.get("catalog") else {
+        return String::new();
+    };
+    if show::text(catalog, "engine") != "postgres" {
+        return String::new();
+    }
+    let why = show::text(catalog, "why");
+    if !why.is_empty() {
+        return format!("PostgreSQL, no answer: {why}");
+    }
+    let primary = show::text(catalog, "primary");
+    let primary = match primary.is_empty() {
+        true => String::new(),
+        false => format!(", primary {primary}"),
+    };
+    let timeline = show::number(catalog, "timeline");
+    format!("PostgreSQL{primary}, timeline {timeline}")
 }
 
 /// Where SQL is served; empty if it is not.
@@ -65,6 +108,7 @@ fn text(data: &Value) -> String {
         ("in", show::text(data, "jurisdiction")),
         ("sites", show::text(data, "standing")),
         ("epoch", show::text(data, "epoch")),
+        ("catalog", catalog(data)),
         (
             "ledger",
             format!("{signed} entries under a signed checkpoint"),

@@ -4,7 +4,6 @@
 use crate::run::{Cloud, command, run};
 use crate::s3::S3;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -307,7 +306,7 @@ fn what_is_in_the_way_is_said() {
     let anew = [&Scene::restore(&folder, &shares)[..], &["--new-witnesses"]].concat();
     let restored = lonely.json(&anew).data();
     assert_eq!(restored["epoch"], 2);
-    assert!(Path::new(&PathBuf::from(lonely.data()).join("parents/ctie/witness.clr")).exists());
+    assert!(lonely.data().join("parents/ctie/witness.clr").exists());
     let text = scene.cloud.plain(&["backup", "verify", &folder]);
     assert!(
         text.code == 0 && text.stdout.contains("0 wrong"),

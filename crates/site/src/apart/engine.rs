@@ -62,6 +62,16 @@ impl Engine {
         })
     }
 
+    /// None, for now.
+    pub fn none() -> Self {
+        Self {
+            sql: None,
+            running: None,
+            next: None,
+            ends: Vec::new(),
+        }
+    }
+
     /// Starts the first one, with the next [`tend`](Self::tend).
     pub fn begin(&mut self) {
         if self.sql.is_some() {

@@ -59,7 +59,14 @@ pub async fn run(
     drop(crate::certificates::load(&config)?);
     let (listener, address) = listen(config.s3_listen, S3_FLAG).await?;
     config.s3_listen = address;
-    let engine = Engine::prepare(&mut config, &log).await?;
+    let mut engine = Engine::prepare(&mut config, &log).await?;
+    let mut listener = Some(listener.into_std().map_err(|e| failed(&e))?);
+    let mut later = None;
+    if config.standby {
+        // Its addresses can be had. Until it serves nobody is to connect: who balances clients sees that it is away.
+        (listener, engine) = (None, Engine::none());
+        later = Some((config.clone(), log.clone()));
+    }
     let told = |config: &NodeConfig| {
         let told = Told {
             config: config.clone(),
@@ -77,7 +84,8 @@ pub async fn run(
     let heard = hear(Arc::clone(&trunk)).map_err(|e| failed(&e))?;
     Launched {
         told,
-        listener: listener.into_std().map_err(|e| failed(&e))?,
+        listener,
+        later,
         vault,
         trunk,
         heard,
@@ -139,9 +147,20 @@ pub(super) fn end(child: &Child) {
     }
 }
 
+/// Waits until the door ends; for ever, if there is none.
+async fn ended(door: &mut Option<Child>) -> io::Result<std::process::ExitStatus> {
+    match door {
+        Some(door) => door.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
 struct Launched {
     told: Vec<u8>,
-    listener: std::net::TcpListener,
+    /// None while the node stands by.
+    listener: Option<std::net::TcpListener>,
+    /// What to listen on with, then.
+    later: Option<(NodeConfig, Log)>,
     vault: Child,
     trunk: Arc<Trunk>,
     heard: mpsc::Receiver<Said>,
@@ -164,10 +183,18 @@ impl Launched {
                     end(&self.vault);
                 }
                 said = self.heard.recv() => match said {
-                    Some(Said::Opened) => self.engine.begin(),
+                    Some(Said::Opened) => {
+                        if let Some((config, log)) = self.later.take() {
+                            self.listen(config, &log).await?;
+                            door = self.door().map_err(|e| failed(&e))?;
+                        }
+                        self.engine.begin();
+                    }
                     Some(Said::EndDoors) => {
                         ending = true;
-                        end(&door);
+                        if let Some(door) = &door {
+                            end(door);
+                        }
                         self.engine.end();
                     }
                     Some(Said::Module(input)) => module.start(input),
@@ -188,7 +215,7 @@ impl Launched {
                     return self.ended(status, why, door).await;
                 }
                 () = self.engine.tend(&self.trunk, &self.host), if !ending => {}
-                status = door.wait(), if !ending => {
+                status = ended(&mut door), if !ending => {
                     let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
                     tracing::error!(status, "the door ended by itself and is started again; the vault stays open");
                     self.again()?;
@@ -199,12 +226,23 @@ impl Launched {
         }
     }
 
-    /// Starts a door, and tells the vault of it.
-    fn door(&self) -> io::Result<Child> {
+    /// Starts a door, and tells the vault of it; none while the node stands by.
+    fn door(&self) -> io::Result<Option<Child>> {
+        let Some(listener) = &self.listener else {
+            return Ok(None);
+        };
         let (vaults, doors) = Trunk::pair()?;
-        let (door, _) = start(DOOR, &self.told, &[self.listener.as_fd(), doors.as_fd()])?;
+        let (door, _) = start(DOOR, &self.told, &[listener.as_fd(), doors.as_fd()])?;
         self.trunk.send(NEW_DOOR, &[vaults.as_fd()])?;
-        Ok(door)
+        Ok(Some(door))
+    }
+
+    /// The node does not stand by any more.
+    async fn listen(&mut self, mut config: NodeConfig, log: &Log) -> Result<(), RunError> {
+        let (listener, _) = listen(config.s3_listen, S3_FLAG).await?;
+        self.listener = Some(listener.into_std().map_err(|e| failed(&e))?);
+        self.engine = Engine::prepare(&mut config, log).await?;
+        Ok(())
     }
 
     /// Whether another door may be started.
@@ -225,11 +263,19 @@ impl Launched {
         mut self,
         status: io::Result<std::process::ExitStatus>,
         why: Option<Failed>,
-        mut door: Child,
+        mut door: Option<Child>,
     ) -> Result<(), RunError> {
-        end(&door);
+        if let Some(door) = &door {
+            end(door);
+        }
         self.engine.end();
-        let all = async { tokio::join!(door.wait(), self.engine.ended()) };
+        let door = async {
+            match &mut door {
+                Some(door) => door.wait().await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let all = async { tokio::join!(door, self.engine.ended()) };
         if tokio::time::timeout(LAST_DOOR, all).await.is_err() {
             tracing::warn!("the door or the query engine did not end and is killed");
         }

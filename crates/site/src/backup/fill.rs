@@ -3,6 +3,7 @@
 use super::mark::Mark;
 use super::papers::Papers;
 use super::restore::{BackupRestoreError, file};
+use crate::buckets;
 use crate::config::NodeConfig;
 use crate::keeping::Servers;
 use crate::restore::Told;
@@ -12,10 +13,10 @@ use catalog::postgres::Filled;
 use chunks::dir::Dir;
 use chunks::{ChunkRef, ChunkStore};
 use futures::{StreamExt, TryStreamExt, stream};
-use host::files;
+use host::{Host, files};
 use seal::Sealed;
 use std::sync::Arc;
-use words::SiteId;
+use words::{CloudId, SiteId};
 
 /// Chunks that are copied at once; each takes up to 8 MiB of memory.
 const IN_FLIGHT: usize = 4;
@@ -24,12 +25,19 @@ const IN_FLIGHT: usize = 4;
 pub(super) async fn chunks(
     backup: &Backup,
     config: &NodeConfig,
+    (host, cloud): (&Host, CloudId),
     told: &Told,
 ) -> Result<(u64, u64), BackupRestoreError> {
-    let mut stores = Vec::new();
-    for site in SiteId::BOTH {
-        let store = Dir::open(config.layout.site(site));
-        stores.push(store.map_err(|e| BackupRestoreError::Chunks(e.to_string()))?);
+    let buckets = buckets::open(config, host, cloud).await?;
+    let mut stores: Vec<Arc<dyn ChunkStore>> = Vec::new();
+    for (site, bucket) in SiteId::BOTH.into_iter().zip(buckets) {
+        stores.push(match bucket {
+            Some(bucket) => bucket,
+            None => {
+                let store = Dir::open(config.layout.site(site));
+                Arc::new(store.map_err(|e| BackupRestoreError::Chunks(e.to_string()))?)
+            }
+        });
     }
     let (mut count, mut bytes) = (0, 0);
     let mut walk = Walk::new(backup);
@@ -60,7 +68,11 @@ pub(super) async fn chunks(
     Ok((count, bytes))
 }
 
-async fn copy(backup: &Backup, stores: &[Dir], chunk: &ChunkRef) -> Result<(), BackupRestoreError> {
+async fn copy(
+    backup: &Backup,
+    stores: &[Arc<dyn ChunkStore>],
+    chunk: &ChunkRef,
+) -> Result<(), BackupRestoreError> {
     let failed = |e: &dyn ToString| BackupRestoreError::Chunks(e.to_string());
     let mut read = None;
     for store in stores {

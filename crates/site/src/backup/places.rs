@@ -5,6 +5,7 @@ use super::mark::{self, Mark, Place};
 use super::papers::Papers;
 use super::restore::{BackupRestoreError, file, unmade};
 use super::session::WITNESSED;
+use crate::buckets;
 use crate::config::NodeConfig;
 use crate::found::{furnish, places, put};
 use crate::keeping::Servers;
@@ -35,6 +36,10 @@ pub(super) async fn take_place(
             Place::Begun(mark) if mark.backup == digest => begun = Some(mark),
             _ => return Err(BackupRestoreError::Occupied(folder.to_path_buf())),
         }
+    }
+    if begun.is_none() {
+        let empty = buckets::must_be_empty(&config.site_buckets, host).await;
+        empty.map_err(unmade)?;
     }
     let witnesses = places(layout, &papers.charter, papers.header.cloud, host);
     let known = witnesses.survey()?.witnesses.iter().flatten().count();

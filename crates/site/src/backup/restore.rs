@@ -5,6 +5,7 @@ use super::fill::{catalog, chunks};
 use super::mark::Mark;
 use super::papers::{Papers, papers_of, quorum};
 use super::places::{furnish_site, take_place};
+use crate::buckets;
 use crate::config::NodeConfig;
 use crate::found::{FoundError, places, put};
 use crate::open::{OpenError, Opened, open};
@@ -176,7 +177,10 @@ pub async fn restore(
     for site in SiteId::BOTH {
         furnish_site(&backup, &config, &papers, site)?;
     }
-    let copied = chunks(&backup, &config, &told).await?;
+    let cloud = papers.header.cloud;
+    let made = buckets::make(&config.layout, &config.site_buckets, host, cloud).await;
+    made.map_err(unmade)?;
+    let copied = chunks(&backup, &config, (host, cloud), &told).await?;
     let (count, bytes) = copied;
     let what =
         format!("{count} chunks of {bytes} bytes at both sites, each compared with its hash");

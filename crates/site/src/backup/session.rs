@@ -4,6 +4,7 @@
 use super::wire::{self, receive, send};
 use crate::control::Failure;
 use crate::node::Node;
+use crate::papers;
 use crate::root::files::header_for;
 use backup::block::{self, BLOCK_BYTES};
 use backup::verify::{CHECKPOINT, VERIFIER_KEYS};
@@ -197,17 +198,24 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
 
 async fn next(rows: &mut Option<Box<dyn Snapshot>>) -> Result<Option<Vec<u8>>, Failure> {
     let Some(from) = rows else { return Ok(None) };
-    let next = from.next(BLOCK_BYTES).await;
-    let next = next.map_err(|error| {
-        unavailable(format!(
-            "the rows of the moment cannot be read any more: {error}; give the same command again, it takes a new moment and copies only what is missing"
-        ))
-    })?;
-    if next.is_empty() {
-        // The moment need not be kept any longer.
-        *rows = None;
-        return Ok(None);
-    }
+    let next = loop {
+        let next = from.next(BLOCK_BYTES).await;
+        let mut next = next.map_err(|error| {
+            unavailable(format!(
+                "the rows of the moment cannot be read any more: {error}; give the same command again, it takes a new moment and copies only what is missing"
+            ))
+        })?;
+        if next.is_empty() {
+            // The moment need not be kept any longer.
+            *rows = None;
+            return Ok(None);
+        }
+        // The papers go along as files; beside the catalog they are put anew where the cloud goes on.
+        next.retain(|(key, _)| !key.starts_with(papers::TAG));
+        if !next.is_empty() {
+            break next;
+        }
+    };
     let encoded = tokio::task::spawn_blocking(move || block::encode(&next)).await;
     encoded.map(Some).map_err(|e| Failure::new("internal", e))
 }

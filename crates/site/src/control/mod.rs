@@ -13,4 +13,4 @@ pub use client::{CallError, call};
 pub use identity::Identity;
 pub use person::PersonAccesses;
 pub use protocol::{Line, Request, RotateWhat};
-pub(crate) use server::{Failure, Progress, serve};
+pub(crate) use server::{Failure, Performs, Progress, serve};

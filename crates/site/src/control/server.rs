@@ -3,6 +3,7 @@
 use super::protocol::{Line, Request};
 use crate::node::Node;
 use host::files;
+use serde_json::Value;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -70,8 +71,23 @@ impl Progress {
     }
 }
 
+/// Who does what is asked.
+pub trait Performs: Send + Sync + 'static {
+    /// Does it.
+    fn perform(
+        self: &Arc<Self>,
+        request: Request,
+        progress: Progress,
+    ) -> impl Future<Output = Result<Value, Failure>> + Send;
+
+    /// The node that has the catalog, if this is one.
+    fn node(self: &Arc<Self>) -> Option<Arc<Node>> {
+        None
+    }
+}
+
 /// Listens until the node ends. The socket is open to the node's owner only.
-pub async fn serve(node: Arc<Node>, socket: &Path) -> io::Result<()> {
+pub async fn serve(node: Arc<impl Performs>, socket: &Path) -> io::Result<()> {
     let listener = bind(socket)?;
     loop {
         let (stream, _) = listener.accept().await?;
@@ -93,18 +109,19 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn answer(node: Arc<Node>, stream: UnixStream) -> io::Result<()> {
+async fn answer(node: Arc<impl Performs>, stream: UnixStream) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
     read.read_line(&mut line).await?;
-    let last = match serde_json::from_str::<Request>(&line) {
-        Ok(Request::Backup) => {
-            // Questions follow; each has a limit of its own.
-            read.get_mut().set_limit(u64::MAX);
-            crate::backup::session::serve(&node, &mut read, &mut write).await?;
-            return write.shutdown().await;
-        }
+    let request = serde_json::from_str::<Request>(&line);
+    if let (Ok(Request::Backup), Some(node)) = (&request, node.node()) {
+        // Questions follow; each has a limit of its own.
+        read.get_mut().set_limit(u64::MAX);
+        crate::backup::session::serve(&node, &mut read, &mut write).await?;
+        return write.shutdown().await;
+    }
+    let last = match request {
         Err(error) => failed(Failure::new(
             "usage",
             format!("the request could not be read: {error}"),

@@ -14,7 +14,7 @@ use words::SiteId;
 
 const CUSTODY: &str = charter::files::CUSTODY_FILE_NAME;
 /// The record of a root that is about to take over.
-const NEXT_CUSTODY: &str = "custody.next.json";
+pub(crate) const NEXT_CUSTODY: &str = "custody.next.json";
 const CUSTODY_BYTES_MAX: u64 = 64 * 1024;
 
 /// The header in force: that of the site that serves alone, or else the newer of the two.

@@ -10,6 +10,7 @@ mod tests;
 
 use crate::control::Failure;
 use crate::node::Node;
+use crate::papers::PaperError;
 use charter::{
     Charter, Contribution, Custody, Founding, Progress, RootSecret, ShareFile, Unsealing,
 };
@@ -87,6 +88,20 @@ impl Node {
         let held = self.held();
         let header = files::header_for(&held.header, site);
         files::settle_site(&self.config.layout, &header, &held.custody)
+    }
+
+    /// Lets other nodes find the papers as they are now; nothing to do where the catalog lies in the sites' folders.
+    pub(crate) async fn share_papers(&self) -> Result<(), Failure> {
+        let Some(papers) = &self.opened.papers else {
+            return Ok(());
+        };
+        let failed = |e: PaperError| {
+            unavailable(
+                "the papers could not be written beside the catalog, where the next node would look for them",
+                &e,
+            )
+        };
+        papers.share().await.map_err(failed)
     }
 
     /// Before anything opens: every site that serves says the same about the root, and there is an erasure
@@ -210,6 +225,7 @@ impl Node {
                 &e,
             )
         })?;
+        self.share_papers().await?;
         at(Step::Prepared)?;
         self.both_current()?;
         self.switch(&next, next_custody, at).await?;
@@ -244,22 +260,36 @@ impl Node {
                 ));
             }
         }
+        if let Err(failure) = self.share_papers().await {
+            // Whether the next node finds the new header is not known; this one must not go on as if it did not.
+            self.rooms.vault.seal();
+            self.opened.index.clear();
+            return Err(unavailable(
+                "it is not known whether the root has moved; the node has sealed itself: end it and start it again, then the shares of the root in force open it",
+                &failure.message,
+            ));
+        }
         at(Step::OneSwitched)?;
         self.hold(Held {
             header: a.clone(),
             custody,
         })
         .await;
-        for header in [a, b] {
-            if let Err(error) = files::settle_site(layout, header, &self.held().custody) {
-                // Nothing may be wrapped under keys that a serving site could not open again.
-                self.rooms.vault.seal();
-                self.opened.index.clear();
-                return Err(unavailable(
-                    "the root has moved, but the header of one site could not be written; the node has sealed itself; unseal it with the new shares",
-                    &error,
-                ));
-            }
+        let written = [a, b].into_iter().try_for_each(|header| {
+            files::settle_site(layout, header, &self.held().custody).map_err(|e| e.to_string())
+        });
+        let written = match written {
+            Ok(()) => self.share_papers().await.map_err(|failure| failure.message),
+            failed => failed,
+        };
+        if let Err(error) = written {
+            // Nothing may be wrapped under keys that a serving site could not open again.
+            self.rooms.vault.seal();
+            self.opened.index.clear();
+            return Err(unavailable(
+                "the root has moved, but the header of one site could not be written; the node has sealed itself; unseal it with the new shares",
+                &error,
+            ));
         }
         at(Step::Switched)
     }
@@ -276,6 +306,7 @@ impl Node {
                 )
             })?;
         }
+        self.share_papers().await?;
         let Held { header, custody } = self.held();
         let vault = &self.rooms.vault;
         vault
@@ -319,6 +350,7 @@ impl Node {
                 unavailable("new shares were dealt, but a site's record of custody could not be written; repeat the command with the new shares", &e)
             })?;
         }
+        self.share_papers().await?;
         self.rooms.vault.record_dealing(version, &custody).await?;
         let reason = dealt.transcript.to_json().to_owned();
         self.rooms
