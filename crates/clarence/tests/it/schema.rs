@@ -55,6 +55,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
                 return wrong(format!("has fewer items than {rule}"));
             }
             "minimum" | "minLength" | "minItems" => {}
+            // Of anything but an object the keyword says nothing (JSON Schema 2020-12, validation 6.5.3).
+            "required" if !value.is_object() => {}
             "required" => {
                 for name in rule.as_array().unwrap().iter().filter_map(Value::as_str) {
                     if value.get(name).is_none() {
