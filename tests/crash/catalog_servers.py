@@ -175,12 +175,17 @@ def nobody_answers(cloud, two):
     s3 = load.client(cloud, patience=90)  # the node itself waits half a minute for a server
     s3.put_object(Bucket=load.BUCKET, Key="kept", Body=b"kept")
     two.kill()
-    try:
-        said = s3.get_object(Bucket=load.BUCKET, Key="kept")["ResponseMetadata"]
-    except ClientError as error:
-        said = error.response["ResponseMetadata"]
-    told = (said["HTTPStatusCode"], said["HTTPHeaders"].get("retry-after"))
-    check("without its servers a read is told 503 and when to come back", told[0] == 503 and told[1], told)
+    acts = {
+        "a read": lambda: s3.get_object(Bucket=load.BUCKET, Key="kept"),
+        "a write": lambda: s3.put_object(Bucket=load.BUCKET, Key="kept", Body=b"new"),
+    }
+    for what, act in acts.items():
+        try:
+            said = act()["ResponseMetadata"]
+        except ClientError as error:
+            said = error.response["ResponseMetadata"]
+        told = (said["HTTPStatusCode"], said["HTTPHeaders"].get("retry-after"))
+        check(f"without its servers {what} is told 503 and when to come back", told[0] == 503 and told[1], told)
     (two.data / "postmaster.pid").unlink(missing_ok=True)
     two.start()
     got = s3.get_object(Bucket=load.BUCKET, Key="kept")["Body"].read()

@@ -178,6 +178,15 @@ impl From<catalog::ReadError> for StoreError {
     }
 }
 
+impl From<names::NamesError> for StoreError {
+    fn from(error: names::NamesError) -> Self {
+        match error {
+            names::NamesError::Read(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl From<words::wire::WireError> for StoreError {
     fn from(error: words::wire::WireError) -> Self {
         Self::Corrupt(error.to_string())

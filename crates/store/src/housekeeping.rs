@@ -141,11 +141,7 @@ impl Store {
             }
         }
         loop {
-            let mutations = self
-                .index
-                .erase_bucket(bucket)
-                .await
-                .map_err(|e| StoreError::Internal(e.to_string()))?;
+            let mutations = self.index.erase_bucket(bucket).await?;
             if mutations.is_empty() {
                 return Ok(removed);
             }

@@ -34,8 +34,7 @@ impl Store {
         let page = self
             .index
             .list(grant.index_key(), grant.bucket(), &query)
-            .await
-            .map_err(|e| StoreError::Internal(e.to_string()))?;
+            .await?;
         let mut answer = ListPage {
             truncated: page.truncated,
             next: page.next,

@@ -156,8 +156,7 @@ impl Store {
         let pending = self
             .index
             .pending(grant.index_key(), grant.place().bucket)
-            .await;
-        let pending = pending.map_err(|e| StoreError::Internal(e.to_string()))?;
+            .await?;
         if pending.full {
             Err(StoreError::Busy)
         } else {

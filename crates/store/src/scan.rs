@@ -100,7 +100,7 @@ impl Store {
                 .index
                 .list(place.index_key(), place.bucket(), &query)
                 .await
-                .map_err(|e| StoreError::Internal(e.to_string()))?;
+                .map_err(StoreError::from)?;
             for item in page.items {
                 if let ListItem::Object { name, facts } = item
                     && facts.size > 0
