@@ -106,8 +106,8 @@ pub async fn wait(
     host: &Host,
     mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>,
 ) -> Result<Option<Ready>, RunError> {
-    let watch = watch(servers)?;
     let standby = Arc::new(Standby::new(config, host)?);
+    let watch = watch(servers)?.of(standby.held.lock().await.header.cloud);
     let socket = config.layout.socket();
     let serving = tokio::spawn({
         let standby = Arc::clone(&standby);
@@ -201,7 +201,7 @@ impl Standby {
         let mut patience = Patience::default();
         let mut papers = None::<Duration>;
         loop {
-            let seen = self.look(watch, cloud).await?;
+            let seen = self.look(watch).await?;
             let now = self.host.elapsed();
             let place = match patience.see(now, seen) {
                 Verdict::Wait => None,
@@ -226,19 +226,9 @@ impl Standby {
     }
 
     /// One look. Servers that do not answer are waited for; another cloud's are not.
-    async fn look(&self, watch: &Watch, cloud: words::CloudId) -> Result<Option<Seen>, OpenError> {
+    async fn look(&self, watch: &Watch) -> Result<Option<Seen>, OpenError> {
         use catalog::postgres::OpenError as E;
-        let looked = async {
-            let found = watch.cloud().await?;
-            match found == cloud {
-                true => watch.look().await,
-                false => Err(E::Foreign {
-                    found: found.to_string(),
-                    expected: cloud.to_string(),
-                }),
-            }
-        };
-        let looked = looked.await;
+        let looked = watch.look().await;
         if let Ok(mut place) = self.seen.lock() {
             *place = looked
                 .as_ref()

@@ -42,10 +42,10 @@ macro_rules! users {
     };
 }
 
-/// What a node that stands by looks at: whose catalog it is, who holds it, how far it has come, and whether somebody shows
-/// that it is in use.
+/// What a node that stands by looks at: who holds the catalog, how far it has come, and whether somebody shows that it is
+/// in use.
 pub const LOOK: &str = concat!(
-    "SELECT format, cloud, holder, version, barrier, EXISTS (SELECT 1 ",
+    "SELECT holder, version, barrier, EXISTS (SELECT 1 ",
     users!(),
     ") FROM clarence.head"
 );

@@ -29,6 +29,7 @@ pub struct Seen {
 /// Looks at a catalog from outside.
 pub struct Watch {
     cluster: Cluster,
+    expected: Option<CloudId>,
     session: Mutex<Option<Session>>,
 }
 
@@ -38,8 +39,16 @@ impl Watch {
         callable(&options)?;
         Ok(Self {
             cluster: Cluster::new(options, dial),
+            expected: None,
             session: Mutex::default(),
         })
+    }
+
+    /// Refuses to look at another cloud's.
+    #[must_use]
+    pub const fn of(mut self, cloud: CloudId) -> Self {
+        self.expected = Some(cloud);
+        self
     }
 
     /// Whose catalog it is.
@@ -53,11 +62,11 @@ impl Watch {
         self.with(async |session| {
             let row = session.client.query_one(session::LOOK, &[]).await;
             let read = |row: tokio_postgres::Row| {
-                let holder: Option<Vec<u8>> = row.try_get(2)?;
+                let holder: Option<Vec<u8>> = row.try_get(0)?;
                 Ok(Seen {
                     holder: holder.and_then(|holder| holder.try_into().ok()),
-                    moved: (row.try_get(3)?, row.try_get(4)?),
-                    in_use: row.try_get(5)?,
+                    moved: (row.try_get(1)?, row.try_get(2)?),
+                    in_use: row.try_get(3)?,
                     timeline: session.timeline.unwrap_or_default(),
                 })
             };
@@ -95,11 +104,19 @@ impl Watch {
         if held.as_ref().is_some_and(|s| s.client.is_closed()) {
             *held = None;
         }
+        let deadline = self.cluster.options().deadline;
         let session = match held.take() {
             Some(session) => session,
-            None => self.cluster.find().await?,
+            None => {
+                let session = self.cluster.find().await?;
+                if let Some(cloud) = self.expected {
+                    let checked = timeout(deadline, found::check(&session, cloud)).await;
+                    checked.map_err(|_| OpenError::NoAnswer)??;
+                }
+                session
+            }
         };
-        let asked = timeout(self.cluster.options().deadline, ask(&session)).await;
+        let asked = timeout(deadline, ask(&session)).await;
         let asked = asked.unwrap_or_else(|_| Err(OpenError::NoAnswer));
         match asked {
             Ok(answer) => {

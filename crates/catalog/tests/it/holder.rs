@@ -6,6 +6,7 @@ use crate::world::{CLOUD, commit, op, put, put_one};
 use catalog::postgres::{Hold, OpenError, Options, Watch};
 use catalog::{Engine, KeyRange, Outcome, Postgres, ReadError, Refused};
 use std::time::Duration;
+use words::CloudId;
 
 fn holding(server: &Server, id: u8, hold: Hold) -> Options {
     Options {
@@ -67,6 +68,13 @@ async fn a_node_is_stood_in_for_whatever_it_holds() {
     let server = founded().await;
     let watch = Watch::new(options(&[&server], "worker"), direct()).unwrap();
     assert_eq!(watch.cloud().await.unwrap(), CLOUD);
+    let watch = watch.of(CLOUD);
+    let other = Watch::new(options(&[&server], "worker"), direct()).unwrap();
+    let foreign = other.of(CloudId::from_bytes([9; 16])).look().await;
+    assert!(
+        matches!(foreign, Err(OpenError::Foreign { .. })),
+        "{foreign:?}"
+    );
     let before = watch.look().await.unwrap();
     assert_eq!((before.holder, before.in_use), (None, false));
     for acts in [false, true] {
