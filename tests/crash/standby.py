@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Two nodes of one cloud, whose catalog is on two servers of PostgreSQL: one holds it, the other stands by. Under load the
+"""Two nodes of one cloud, as on two machines: the catalog on two servers of PostgreSQL, the chunks on two SeaweedFS, and every
+folder of a node its own. One holds the catalog, the other has joined and stands by. Under load the
 first is killed, ended, frozen; its servers change; the root moves. Checks that the other takes over when it has to and only
 then, opens itself, that nothing acknowledged is lost, and that a node that was stood in for writes nothing any more.
 
@@ -25,22 +26,25 @@ import load  # noqa: E402
 import site_loss as losses  # noqa: E402
 from catalog_servers import Server  # noqa: E402
 from site_loss import check, under_load, wait_acknowledged  # noqa: E402
+from site_on_s3 import Seaweed  # noqa: E402
 
 
 class Node(clouds.Cloud):
-    """One of the two. Both reach the same site folders; everything else of a node is its own."""
+    """One of the two. Both reach the same servers and buckets; everything else of a node is its own."""
 
-    def __init__(self, folder, name, servers, sites):
+    def __init__(self, folder, name, servers, places):
         super().__init__(folder)
-        self.name, self.sites = name, sites
+        self.name, self.folders = name, folder.parent
         listed = ", ".join(f'"{site}={server.sockets}:5432"' for site, server in zip("ab", servers))
         self.data.mkdir(mode=0o700, exist_ok=True)
         (self.data / "clarence.toml").write_text(
-            f'[node]\nname = "{name}"\n[sites]\na = "{sites}/site-a"\nb = "{sites}/site-b"\n[parents]\nfolder = "{sites}/parents"\n'
+            f'[node]\nname = "{name}"\n[sites]\na_s3 = "{places["a"]}"\nb_s3 = "{places["b"]}"\n'
             f'[catalog]\nservers = [{listed}]\ndatabase = "registry"\nuser = "registry_node"\n')
 
     def shares(self):
-        return [min((self.sites / "parents" / party).glob("share*.clarence"), key=lambda p: -p.stat().st_mtime) for party in ("ctie", "proximus")]
+        """Two parties' newest shares, at whichever node they were handed out."""
+        found = [sorted(self.folders.glob(f"node-*/cloud/parents/{party}/share*.clarence"), key=lambda path: path.stat().st_mtime) for party in ("ctie", "proximus")]
+        return [of_one[-1] for of_one in found]
 
     def stand_by(self):
         command = [clouds.binary(), "serve", "--standby", "--data", str(self.data), "--s3", f"127.0.0.1:{self.port}"]
@@ -196,11 +200,11 @@ def left_alone(pair, promises, one, two, servers):
 
 def root_moves(pair, promises, one, two):
     """Keys of a root that is no longer in force are of no use, and are wiped."""
-    before = set((one.sites / "parents").glob("*/share*.clarence"))
+    before = one.shares()
     two.cli("root", "rekey", "--reason", "a test")
     said = one.wait_state(lambda said: said.get("state") == "standby" and said["sealed"])
     check("the root moves: the node that stands by forgets the keys of the old one", said["shares_given"] == 0, said)
-    old = one.cli("unseal", *(w for share in sorted(before)[:2] for w in ("--share", str(share))), check=False)
+    old = one.cli("unseal", *(w for share in before for w in ("--share", str(share))), check=False)
     check("and refuses the old shares", "sealed" not in old or old["sealed"], old)
     one.unseal()
     takes_over(pair, promises, "a node killed after the root moved", two.kill, one, 20)
@@ -225,11 +229,15 @@ def main():
     folder.chmod(0o755)
     (folder / "servers").mkdir()
     servers = [Server(folder / "servers", name) for name in ("one", "two")]
+    weeds = [Seaweed(folder / "weeds", name) for name in "ab"]
     promises, nodes, pair = load.Promises(), [], None
     try:
         servers[0].make()
         servers[1].follow(servers[0])
-        one, two = nodes = [Node(folder / f"node-{n}", f"node-{n}", servers, folder / "sites") for n in (1, 2)]
+        places = {weed.name: weed.start().place(folder / f"{weed.name}.json", f"chunks-{weed.name}") for weed in weeds}
+        one, two = nodes = [Node(folder / f"node-{n}", f"node-{n}", servers, places) for n in (1, 2)]
+        early = two.cli("join", check=False)
+        check("a node cannot join a cloud that is not there", "no catalog of a cloud" in early.get("message", ""), early)
         one.cli("found", "--catalog-owner", "registry_owner")
         one.stand_by()
         one.wait_state(lambda said: "sealed" in said and "state" not in said)
@@ -238,9 +246,13 @@ def main():
         one.wait_open()
         pair = Pair([one, two])
         pair.credential = one.tenant("main")
+        joined = two.cli("join")
+        check("a second node joins: its folders are made of the papers beside the catalog", len(joined["made"]) == 2, joined)
+        again = two.cli("join")
+        check("joining again changes nothing", again["made"] == [] and again["cloud"] == joined["cloud"], again)
         two.stand_by()
         two.wait_standby()
-        check("a second node stands by, and listens nowhere", two.answers("/healthz") is None)
+        check("it stands by, and listens nowhere", two.answers("/healthz") is None)
         said = two.unseal()
         check("it takes shares and keeps the keys for the moment it takes over", said.get("state") == "standby" and two.status()["sealed"] is False, said)
         load.client(pair).create_bucket(Bucket=load.BUCKET)
@@ -254,7 +266,7 @@ def main():
         taken = [entry for entry in one.entries() if entry.get("operation") == "TakeOver"]
         check("each take-over is in the ledger, with whose shares opened the node", len(taken) == 4 and all("ctie" in e["actor"] for e in taken), taken)
         one.cli("ledger", "publish")
-        verified = one.cli("ledger", "verify", "--site", str(folder / "sites" / "site-a" / "ledger"), "--keys", str(folder / "sites" / "site-a" / "ledger" / "verifier-keys"), check=False)
+        verified = one.cli("ledger", "verify", "--site", str(one.data / "site-a" / "ledger"), "--keys", str(one.data / "ledger.keys"), check=False)
         check("the published log is whole, whoever published it", "message" not in verified, verified)
     except clouds.CloudError as error:
         words = "\n".join(f"--- {node.name}\n{node.last_words(20)}" for node in nodes)
@@ -266,8 +278,8 @@ def main():
             if node.process and node.process.poll() is None:
                 node.signal_all(signal.SIGCONT)
             node.kill()
-        for server in servers:
-            server.kill()
+        for engine in (*servers, *weeds):
+            engine.kill()
         if os.environ.get("KEEP") is None:
             shutil.rmtree(folder, ignore_errors=True)
     failed = losses.results.count(False)
