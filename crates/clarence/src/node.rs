@@ -2,7 +2,7 @@
 //! codes.
 
 use crate::args::Found;
-use crate::config::Settings;
+use crate::config::{SITE_BUCKETS, Settings};
 use crate::exit::{Exit, Failure};
 use crate::logging;
 use crate::talk::Talk;
@@ -111,9 +111,6 @@ fn catalog_servers(settings: &Settings) -> Result<Option<CatalogServers>, Failur
         authorities: path("catalog.ca"),
     }))
 }
-
-/// The keys that name the file of a site's bucket.
-pub const SITE_BUCKETS: [&str; 2] = ["sites.a_s3", "sites.b_s3"];
 
 /// The buckets of sites whose chunks lie on an S3.
 fn site_buckets(settings: &Settings) -> Result<[Option<Place>; 2], Failure> {

@@ -47,6 +47,9 @@ impl Key {
 
 use Default::{InData, Text, Unset};
 
+/// The keys that name the file of a site's bucket.
+pub const SITE_BUCKETS: [&str; 2] = ["sites.a_s3", "sites.b_s3"];
+
 /// All keys, in the order in which they are shown.
 pub const KEYS: &[Key] = &[
     Key::new(

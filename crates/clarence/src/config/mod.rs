@@ -9,7 +9,7 @@ mod places;
 mod settings;
 mod value;
 
-pub use keys::{KEYS, template};
+pub use keys::{KEYS, SITE_BUCKETS, template};
 pub use layers::{ConfigError, Flag};
 pub use places::{Places, absolute};
 pub use settings::Settings;

@@ -1,5 +1,6 @@
 //! The configuration as the verbs read it.
 
+use super::keys::SITE_BUCKETS;
 use super::layers::{ConfigError, Flag, Origin, Resolved, resolve};
 use super::places::Places;
 use super::value::Value;
@@ -173,7 +174,7 @@ impl Settings {
                 "embassy.host and catalog.servers exclude each other: a guest keeps its catalog in its own folders".into(),
             );
         }
-        for name in crate::node::SITE_BUCKETS {
+        for name in SITE_BUCKETS {
             if guest && self.optional(name).is_some() {
                 return refuse(format!(
                     "embassy.host and {name} exclude each other: a guest keeps its chunks at home in a folder, and at its host"

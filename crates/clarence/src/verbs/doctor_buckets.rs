@@ -1,8 +1,7 @@
 //! What `doctor` looks at where a site's chunks lie in a bucket of an S3.
 
 use super::doctor::Checks;
-use crate::config::Settings;
-use crate::node::SITE_BUCKETS;
+use crate::config::{SITE_BUCKETS, Settings};
 use host::Host;
 use s3::{Bucket, Place, S3Error};
 use site::Layout;
