@@ -7,7 +7,7 @@
 //! [`mod@verify`] and [`witnessed`] touch files, through `host::files`.
 //!
 //! Reading order: [`kind`], [`fields`], [`entry`], [`tree`], [`tile`], [`note`], [`keys`], [`folder`],
-//! [`mod@publish`], [`mod@verify`], [`cosignature`], [`quorum`], [`witnessed`], [`disclose`], [`erasure`].
+//! [`mod@publish`], [`mod@verify`], [`cosignature`], [`quorum`], [`witnessed`], [`disclose`], [`erasure`], [`lease`].
 
 pub mod cosignature;
 pub mod disclose;
@@ -18,6 +18,7 @@ pub mod folder;
 pub mod inventory;
 pub mod keys;
 pub mod kind;
+pub mod lease;
 pub mod note;
 pub mod publish;
 pub mod quorum;
@@ -35,6 +36,7 @@ pub use erasure::{ErasureReceipt, ReceiptError};
 pub use fields::{Commitment, Fields};
 pub use keys::{LogKeys, VerifierKeys};
 pub use kind::Kind;
+pub use lease::{Lease, LeaseAsk, LeaseError, LeasedKey};
 pub use note::Checkpoint;
 pub use publish::Publisher;
 pub use quorum::Quorum;

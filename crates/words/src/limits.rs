@@ -37,6 +37,8 @@ pub const BUCKETS_PER_TENANT_MAX: usize = 10_000;
 pub const SUBJECT_BYTES_MAX: usize = 256;
 /// Longest statement that a share was destroyed, in bytes.
 pub const STATEMENT_BYTES_MAX: usize = 16 * 1024;
+/// Longest request for a lease of a key, and longest lease, in bytes.
+pub const LEASE_BYTES_MAX: usize = 24 * 1024;
 /// Longest receipt of an erasure, in bytes.
 pub const RECEIPT_BYTES_MAX: usize = 1024 * 1024;
 /// Connections that are served at once.
