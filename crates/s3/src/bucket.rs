@@ -10,7 +10,7 @@ use crate::error::S3Error;
 use crate::listing;
 use crate::pieces::Pieces;
 use crate::place::{Place, PlaceError};
-use authn::SecretKey;
+use authn::{SecretKey, Service};
 use bytes::Bytes;
 use host::Host;
 use std::fmt::Write;
@@ -332,6 +332,7 @@ impl Bucket {
     fn call(&self, method: &'static str, name: &str) -> Call<'static> {
         Call {
             method,
+            service: Service::S3,
             path: format!("/{}/{}", self.place.bucket.as_str(), encoded(name, true)),
             query: "",
             headers: Vec::new(),
@@ -341,7 +342,7 @@ impl Bucket {
         }
     }
 
-    fn refused(&self, answer: &Answer) -> S3Error {
+    pub(crate) fn refused(&self, answer: &Answer) -> S3Error {
         let (code, message) = listing::error(&String::from_utf8_lossy(&answer.body));
         S3Error::Refused {
             place: self.shown.to_string(),
@@ -372,7 +373,7 @@ impl Bucket {
 }
 
 /// Percent-encoded as Signature Version 4 has it.
-fn encoded(text: &str, keep_slash: bool) -> String {
+pub fn encoded(text: &str, keep_slash: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -5,7 +5,7 @@ use crate::error::S3Error;
 use crate::listing;
 use crate::pieces::Pieces;
 use authn::signing::{authorization, stamp};
-use authn::{DateStamp, RequestHead, SigningKey};
+use authn::{DateStamp, RequestHead, Service, SigningKey};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Request;
@@ -37,6 +37,7 @@ const ATTEMPTS_MAX: u32 = 4;
 /// One call.
 pub struct Call<'a> {
     pub method: &'static str,
+    pub service: Service,
     pub path: String,
     pub query: &'a str,
     pub headers: Vec<(&'static str, String)>,
@@ -234,7 +235,8 @@ impl Bucket {
         let unsignable = |e: &dyn ToString| self.answer(&e.to_string());
         let day = at.get(..8).and_then(DateStamp::parse);
         let day = day.ok_or_else(|| self.answer("the clock of this machine is not right"))?;
-        let key = SigningKey::derive(&self.secret, day, &self.place.region);
+        let region = &self.place.region;
+        let key = SigningKey::derive_for(&self.secret, day, region, call.service);
         let signed =
             authorization(&head, &self.place.access_key, &key).map_err(|e| unsignable(&e))?;
         let uri = match call.query {

@@ -5,12 +5,13 @@
 //! current.
 //!
 //! Reading order: [`place`] (where and as whom), [`bucket`] (the verbs), `call` (how each is done),
-//! [`pieces`], `connect`, `listing`, [`error`], [`plain`] (chunks in a bucket), [`mark`] and [`site`] (a bucket that says whose it is).
+//! [`pieces`], `connect`, `listing`, [`forms`], [`error`], [`plain`] (chunks in a bucket), [`mark`] and [`site`] (a bucket that says whose it is).
 
 pub mod bucket;
 mod call;
 mod connect;
 pub mod error;
+pub mod forms;
 mod listing;
 pub mod mark;
 pub mod pieces;
@@ -20,6 +21,7 @@ pub mod site;
 
 pub use bucket::{Bucket, Listed, Stat};
 pub use error::S3Error;
+pub use forms::Said;
 pub use mark::Mark;
 pub use pieces::Pieces;
 pub use place::{Place, PlaceError};
