@@ -12,6 +12,8 @@ mod agreement;
 mod erasure;
 #[path = "../../crates/site/src/control/identity.rs"]
 mod identity;
+#[path = "../../crates/site/src/control/lending.rs"]
+mod lending;
 #[path = "../../crates/site/src/control/person.rs"]
 mod person;
 #[path = "../../crates/site/src/control/protocol.rs"]

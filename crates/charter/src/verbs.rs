@@ -98,8 +98,8 @@ pub const VERBS: &[Verb] = &[
     verb(
         "lease-revoke",
         Class::R0,
-        "end an embassy's key lease",
-        &[must("lease")],
+        "end the lending of a bucket's key to a host",
+        &[must("loan")],
     ),
     verb(
         "node-expel",
@@ -202,8 +202,8 @@ pub const VERBS: &[Verb] = &[
     verb(
         "lease-grant",
         Class::R2,
-        "lease an embassy's key to this cloud for a short time",
-        &[must("tenant"), must("minutes")],
+        "lend a bucket's key to a host, for minutes at a time",
+        &[must("loan"), must("minutes")],
     ),
     verb(
         "restore",

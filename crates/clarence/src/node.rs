@@ -73,6 +73,7 @@ pub fn config(settings: &Settings) -> Result<NodeConfig, Failure> {
             },
         });
     }
+    config.lends = settings.flag("embassy.lends");
     config.unsafe_unseal_from_this_machine = settings.flag("unsafe_unseal_from_this_machine");
     config.hsm = settings
         .optional("hsm.uri")

@@ -208,7 +208,7 @@ impl From<StoreError> for No {
             StoreError::MalformedPolicy(_) => (400, "MalformedPolicy"),
             StoreError::NoSuchBucketPolicy => (404, "NoSuchBucketPolicy"),
             StoreError::QuotaExceeded(_) => (403, "QuotaExceeded"),
-            StoreError::SiteAway(_) => {
+            StoreError::SiteAway(_) | StoreError::NotLeased(_) => {
                 return Self::new(503, "ServiceUnavailable", message).later(5);
             }
             StoreError::Busy => return Self::new(503, "SlowDown", message).later(1),

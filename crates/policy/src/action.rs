@@ -98,6 +98,8 @@ actions! {
     UpdateAccessKey Account,
     /// List the identities.
     ListUsers Account,
+    /// Lease the keys of buckets, which a guest keeps at home.
+    LeaseKeys Account,
 }
 
 /// What an action is asked of.

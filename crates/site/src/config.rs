@@ -204,6 +204,8 @@ pub struct NodeConfig {
     pub unsafe_unseal_from_this_machine: bool,
     /// Where a guest keeps its twin; a cloud that is no guest has none.
     pub embassy: Option<EmbassyConfig>,
+    /// Keys of buckets at hosts may be lent: the vault may call out.
+    pub lends: bool,
     /// Make this tenant with a credential when there is none yet.
     pub first_tenant: Option<String>,
     /// Write `connect.json` when serving.
@@ -246,6 +248,7 @@ impl NodeConfig {
             site_policy: SitePolicy::Available,
             unsafe_unseal_from_this_machine: false,
             embassy: None,
+            lends: false,
             first_tenant: None,
             write_connect: false,
             catalog: None,

@@ -92,7 +92,7 @@ impl Node {
             "ledger_index": ledger_index,
         });
         match outcome {
-            Outcome::Done => {}
+            Outcome::Done => self.lending.nudge(),
             Outcome::Sealed => {
                 self.opened.index.clear();
                 answer["sealed"] = json!(true);

@@ -25,6 +25,7 @@ mod joint;
 mod keeping;
 mod law;
 pub mod layout;
+mod lending;
 mod loss;
 mod meter;
 mod metrics;

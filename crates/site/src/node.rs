@@ -130,6 +130,8 @@ pub struct Node {
     pub(crate) joinings: Mutex<charter::officers::Joinings>,
     pub(crate) opened_now: Notify,
     pub(crate) rotate_now: Notify,
+    /// Keys that are lent to hosts.
+    pub(crate) lending: crate::lending::Loans,
     pub(crate) endpoint: String,
     pub(crate) counts: Counts,
     /// What this process's own door serves with.
@@ -255,6 +257,7 @@ pub(crate) fn assemble(
         root_work: Mutex::new(()),
         joinings: Mutex::default(),
         rotate_now: Notify::new(),
+        lending: crate::lending::Loans::default(),
         opened_now: Notify::new(),
         endpoint,
         counts: Counts::default(),

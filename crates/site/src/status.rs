@@ -83,6 +83,7 @@ impl Performs for Node {
             Request::LedgerTail { count, before } => self.ledger_tail(count, before).await,
             Request::LedgerPublish => self.publish_asked().await,
             Request::HandIn { document } => self.hand_in(&document).await,
+            Request::Lending(asked) => self.lending(asked).await,
             Request::Docket => self.docket().await,
             Request::CarryOut { request, paper } => {
                 self.carry_out(&request, paper.as_deref()).await

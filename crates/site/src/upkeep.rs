@@ -51,6 +51,7 @@ impl Node {
             () = self.heal_forever() => "healing ended".into(),
             () = self.publish_forever() => "publishing ended".into(),
             () = self.fold_forever() => "folding ended".into(),
+            () = self.lend_forever() => "lending keys ended".into(),
             () = self.keep_twin() => "keeping the twin ended".into(),
             () = self.renew_certificates() => "renewing certificates ended".into(),
             () = certificates.run() => "watching certificates ended".into(),

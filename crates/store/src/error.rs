@@ -96,6 +96,9 @@ pub enum StoreError {
     /// A site is away and this bucket takes no writes with one copy, or the only copy is away (503).
     #[error("a site is away: {0}; what was stored is safe, try again later")]
     SiteAway(String),
+    /// The bucket's key is its owner's, who has not leased it now (503).
+    #[error("{0}")]
+    NotLeased(String),
     /// Too much is going on (503).
     #[error("too many requests at once; try again")]
     Busy,
@@ -135,6 +138,7 @@ impl From<vault::VaultError> for StoreError {
             V::NoSpace => Self::NoSpace,
             V::Unknown(why) => Self::Unknown(why),
             V::Away(why) => Self::SiteAway(why),
+            V::NotLeased(_) => Self::NotLeased(error.to_string()),
             V::Read(error) => error.into(),
             V::Document(_) => Self::MalformedPolicy(error.to_string()),
             V::NoBucketPolicy => Self::NoSuchBucketPolicy,
@@ -159,6 +163,7 @@ impl From<StoreError> for statement::Refused {
             | StoreError::Body(_) => Why::Invalid,
             StoreError::TooLarge { .. } => Why::TooLarge,
             StoreError::SiteAway(_)
+            | StoreError::NotLeased(_)
             | StoreError::Busy
             | StoreError::Sealed
             | StoreError::NoSpace

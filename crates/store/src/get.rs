@@ -241,7 +241,10 @@ impl Store {
             },
         ] = segments.as_slice()
         {
-            let opened_bytes = open_inline(object.object_key(), &context(0), sealed, first, end);
+            let opened_bytes = match object.is_open() {
+                true => open_inline(object.object_key(), &context(0), sealed, first, end),
+                false => Err(lease_ended()),
+            };
             return stream::once(std::future::ready(opened_bytes)).boxed();
         }
         let reader = Arc::new(Reader {
@@ -295,6 +298,14 @@ fn unread(error: mirror::MirrorError) -> io::Error {
         }
         other => io::Error::other(other),
     }
+}
+
+/// What was leased is not used a moment longer; the client may come again.
+fn lease_ended() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the lease of the bucket's key has ended",
+    )
 }
 
 fn broken(error: impl ToString) -> io::Error {
@@ -419,6 +430,9 @@ impl Reader {
             .read_from(&run.chunk, run.offset, run.length)
             .await
             .map_err(unread)?;
+        if !self.object.is_open() {
+            return Err(lease_ended());
+        }
         let mut plain = Vec::with_capacity(run.length);
         if opener
             .open_frames(run.first_frame, &sealed, &mut plain)

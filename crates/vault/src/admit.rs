@@ -6,6 +6,7 @@ use crate::error::VaultError;
 use crate::grant::{
     DeleteGrant, ListGrant, OpenObject, PartGrant, ReadGrant, ReadOutcome, WriteGrant,
 };
+use crate::leases::Why;
 use crate::secrets::{Bucket, Secrets, Tenant};
 use authn::Caller;
 use ledger::{Fields, Kind};
@@ -76,13 +77,21 @@ impl Vault {
         &self,
         secrets: &Secrets,
         caller: &Caller,
+        action: Action,
         name: &BucketName,
     ) -> Result<Scene, VaultError> {
         let tenant = self.tenant(secrets, caller.tenant()).await?;
         let standing = secrets.judged.standing(caller)?;
-        let bucket = self.bucket(secrets, tenant.id, name).await?;
+        let why = Why {
+            actor: caller.access_key().as_str(),
+            operation: action.name(),
+        };
+        let bucket = self.bucket(secrets, tenant.id, name, why).await?;
         let policy = match &bucket {
-            Some(bucket) => self.policy_of(secrets, &tenant, bucket).await?,
+            Some(bucket) => {
+                self.policy_of(secrets, &tenant, (bucket.id, &bucket.name))
+                    .await?
+            }
             None => None,
         };
         Ok(Scene {
@@ -103,7 +112,7 @@ impl Vault {
         name: &BucketName,
         of: Of<'_>,
     ) -> Result<Admitted, VaultError> {
-        let scene = self.scene(secrets, &caller, name).await?;
+        let scene = self.scene(secrets, &caller, action, name).await?;
         let (outcome, _) = self
             .judge(secrets, &scene, caller, action, name, of)
             .await?;
@@ -265,6 +274,7 @@ impl Vault {
                 place,
                 row,
                 group: opener.into_group(),
+                lease: bucket.lease.clone(),
             }),
         }))
     }
@@ -502,8 +512,8 @@ impl Vault {
         names: &[words::ObjectKey],
     ) -> Result<Vec<Result<DeleteGrant, VaultError>>, VaultError> {
         let secrets = self.secrets()?;
-        let scene = self.scene(&secrets, &caller, bucket).await?;
         let action = Action::DeleteObject;
+        let scene = self.scene(&secrets, &caller, action, bucket).await?;
         let alike = scene.is_whole();
         let (mut asks, mut granted) = (Some(caller), Vec::with_capacity(names.len()));
         let judged = if alike { names.get(..1) } else { Some(names) };

@@ -45,7 +45,7 @@ pub(crate) fn name_of(tenant: &Tenant, row: &BucketRow) -> Result<BucketName, Va
 }
 
 impl Vault {
-    /// Opens a bucket from its row alone.
+    /// Opens a bucket from its row alone. Nobody waits for a key that is leased.
     pub(crate) async fn open_bucket_row(
         &self,
         secrets: &Secrets,
@@ -53,14 +53,20 @@ impl Vault {
         row_key: Vec<u8>,
         row_version: u64,
         row: &BucketRow,
-    ) -> Result<Bucket, VaultError> {
+    ) -> Result<Arc<Bucket>, VaultError> {
         let name = name_of(tenant, row)?;
+        if row.lessor.is_some() {
+            let checked = check_bucket(tenant, &row_key, row);
+            self.unless_altered(secrets, &row_key, checked).await?;
+            return self.leased_now(secrets, tenant.id, &name, row);
+        }
         self.open_bucket(secrets, tenant, &name, row_key, row_version, row)
             .await
+            .map(Arc::new)
     }
 
     /// Decides about an act on the tenant itself, which is always its own.
-    async fn admit_tenant(
+    pub(crate) async fn admit_tenant(
         &self,
         secrets: &Secrets,
         caller: Caller,
@@ -134,6 +140,17 @@ impl Vault {
         Err(VaultError::Conflict)
     }
 
+    /// Whether the tenant has a bucket of that name.
+    pub(crate) async fn has_bucket(
+        &self,
+        tenant: &Tenant,
+        name: &BucketName,
+    ) -> Result<bool, VaultError> {
+        let hash = seal::name_hash(&tenant.name_key, name.as_str().as_bytes());
+        let row = self.engine.get(&bucket::key(tenant.id, &hash)).await?;
+        Ok(row.is_some())
+    }
+
     async fn bucket_exists(&self, who: &Who, name: &BucketName) -> VaultError {
         let mut fields = self.fields_of(Kind::Deny, who, "CreateBucket");
         fields.resource = Some(name.as_str().to_owned());
@@ -161,21 +178,30 @@ impl Vault {
             keys: vec![(1, BucketKey::from_bytes(self.host.random()))],
             name_key: NameKey::from_bytes(self.host.random()),
             index_key: IndexKey::from_bytes(self.host.random()),
+            lease: None,
         };
-        let sealed_name = seal::seal_value(
+        let sealed_name = self.sealed_name(tenant, id, name);
+        bucket_row(&self.host, tenant, &bucket, sealed_name)
+    }
+
+    /// A bucket's name as its row has it.
+    pub(crate) fn sealed_name(&self, tenant: &Tenant, id: BucketId, name: &BucketName) -> Vec<u8> {
+        seal::seal_value(
             &tenant.meta_key,
             &name_context(id),
             self.host.random(),
             name.as_str().as_bytes(),
-        );
-        bucket_row(&self.host, tenant, &bucket, sealed_name)
+        )
     }
 
-    async fn count_buckets(&self, tenant: &Tenant) -> Result<usize, VaultError> {
+    pub(crate) async fn count_buckets(&self, tenant: &Tenant) -> Result<usize, VaultError> {
         Ok(self.bucket_rows(tenant).await?.len())
     }
 
-    async fn bucket_rows(&self, tenant: &Tenant) -> Result<Vec<(Vec<u8>, BucketRow)>, VaultError> {
+    pub(crate) async fn bucket_rows(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Vec<(Vec<u8>, BucketRow)>, VaultError> {
         let mut rows = Vec::new();
         let mut range = KeyRange::prefix(&bucket::prefix(tenant.id));
         loop {
@@ -194,18 +220,19 @@ impl Vault {
         }
     }
 
-    /// The tenant's buckets with their keys, by name.
-    pub(crate) async fn open_buckets(
+    /// The tenant's buckets by name; no key is opened.
+    pub(crate) async fn bucket_names(
         &self,
         secrets: &Secrets,
         tenant: &Tenant,
-    ) -> Result<Vec<Bucket>, VaultError> {
+    ) -> Result<Vec<(BucketName, BucketId)>, VaultError> {
         let mut found = Vec::new();
         for (key, row) in self.bucket_rows(tenant).await? {
-            let bucket = self.open_bucket_row(secrets, tenant, key, 0, &row).await?;
-            found.push(bucket);
+            let checked = check_bucket(tenant, &key, &row);
+            self.unless_altered(secrets, &key, checked).await?;
+            found.push((name_of(tenant, &row)?, row.id));
         }
-        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found.sort();
         Ok(found)
     }
 

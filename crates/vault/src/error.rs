@@ -120,6 +120,9 @@ pub enum VaultError {
     /// There is no such identity.
     #[error("there is no {0}")]
     NoSuchIdentity(String),
+    /// There is no such loan.
+    #[error("there is no loan {0}; `clarence embassy loans` shows those there are")]
+    NoSuchLoan(String),
     /// Something that was asked for cannot be done so.
     #[error("{0}")]
     Usage(String),
@@ -154,6 +157,9 @@ pub enum VaultError {
     /// The session has ended.
     #[error("the session has ended; sign in again")]
     SessionEnded,
+    /// The bucket's key is its owner's, who has not leased it now.
+    #[error("{0}; nothing was read or changed, try again")]
+    NotLeased(String),
     /// The grant has ended, or what it stood on was taken back.
     #[error("{0}")]
     Revoked(String),
@@ -198,6 +204,7 @@ impl From<VaultError> for statement::Refused {
             VaultError::Sealed
             | VaultError::NotRecorded(_)
             | VaultError::Unknown(_)
+            | VaultError::NotLeased(_)
             | VaultError::Away(_) => Why::Unavailable,
             _ => Why::Internal,
         };

@@ -26,9 +26,15 @@ pub struct OpenObject {
     pub(crate) place: ObjectPlace,
     pub(crate) row: Row,
     pub(crate) group: Option<Arc<Group>>,
+    pub(crate) lease: Option<Arc<crate::Lease>>,
 }
 
 impl OpenObject {
+    /// Whether its key may be used now: always, unless that of its bucket is leased.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.is_open())
+    }
     /// The object's key.
     #[must_use]
     pub const fn object_key(&self) -> &ObjectKey {

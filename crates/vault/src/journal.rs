@@ -72,6 +72,7 @@ pub fn shown_fields(fields: &Fields) -> Vec<(&'static str, String)> {
     let digests = [
         ("policy_digest", fields.policy_digest),
         ("request_digest", fields.request_digest),
+        ("response_digest", fields.response_digest),
     ];
     shown.extend(
         digests

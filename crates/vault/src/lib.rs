@@ -23,6 +23,8 @@ mod identities;
 pub mod inventory;
 pub mod joint;
 mod journal;
+mod leases;
+mod loans;
 mod meter;
 mod object_keys;
 mod open_rows;
@@ -62,12 +64,15 @@ pub use identify::{Identified, Refusal};
 pub use identities::{IdentityInfo, KeyAsked, NewIdentity};
 pub use inventory::{KeyAges, KeyCounts};
 pub use journal::{EntryShown, shown_fields};
+pub use leases::Lease;
+pub use loans::{Loan, LoanAnswer, NewLoan};
 pub use meter::MeterLine;
 pub use people::PersonRecord;
 pub use policies::PolicyAct;
 pub use policy::Action;
 pub use query::{Element, FORM_BYTES_MAX, QueryDone};
 pub use record::bucket::SitePolicy;
+pub use record::loan::LoanState;
 pub use record::meter::{Counts, Quota};
 pub use record::rotation::Target as RotationTarget;
 pub use restart::RestartKeys;
@@ -148,8 +153,10 @@ impl Vault {
 
     /// Forgets every key. Requests under way keep the keys they were granted.
     pub fn seal(&self) {
-        if let Ok(mut open) = self.open.write() {
-            *open = None;
+        let open = self.open.write().map(|mut open| open.take());
+        if let Ok(Some(secrets)) = open {
+            // Who waits for a lease holds the secrets as long.
+            secrets.leases.wake();
         }
         self.forget_glass();
     }

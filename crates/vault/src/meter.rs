@@ -137,8 +137,8 @@ impl Vault {
     /// The plain length of every object that a tenant keeps.
     async fn stored_bytes(&self, secrets: &Secrets, tenant: &Tenant) -> Result<u64, VaultError> {
         let mut sum = 0_u64;
-        for bucket in self.open_buckets(secrets, tenant).await? {
-            let objects = [b"O".as_slice(), bucket.id.as_bytes()].concat();
+        for (_, bucket) in self.bucket_names(secrets, tenant).await? {
+            let objects = [b"O".as_slice(), bucket.as_bytes()].concat();
             let mut range = KeyRange::prefix(&objects);
             loop {
                 let page = self

@@ -92,6 +92,11 @@ impl Vault {
         if row.id != bucket.id {
             return Ok(None);
         }
+        if row.lessor.is_some() {
+            return self
+                .leased_now(&secrets, bucket.owner, &bucket.name, &row)
+                .map(Some);
+        }
         let tenant = self.tenant(&secrets, bucket.owner).await?;
         let row_key = bucket.row_key.clone();
         let now = self

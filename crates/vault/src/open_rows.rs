@@ -157,6 +157,7 @@ pub fn bucket_row(
         name_key: *seal::wrap(key, &bucket.name_key, &own, host.random()).as_bytes(),
         index_key: *seal::wrap(key, &bucket.index_key, &own, host.random()).as_bytes(),
         sealed_name,
+        lessor: None,
         mac: None,
     };
     let signed = row.signed_bytes();
@@ -241,13 +242,26 @@ impl Secrets {
             let key: BucketKey = seal::unwrap(tenant_key, &Wrapped::from_bytes(of.key), &context)?;
             keys.push((of.version, key));
         }
+        Bucket::with_keys(tenant.id, name, (row_key, row_version), row, keys)
+    }
+}
+
+impl Bucket {
+    /// The bucket of a row whose keys are open; what lies under them is opened here.
+    pub fn with_keys(
+        owner: TenantId,
+        name: &BucketName,
+        (row_key, row_version): (Vec<u8>, u64),
+        row: &BucketRow,
+        keys: Vec<(u32, BucketKey)>,
+    ) -> Result<Self, VaultError> {
         let (version, key) = newest(&keys, "a bucket's names")?;
         let own = under_bucket(row.id, version, row.id.into());
         let name_key: NameKey = seal::unwrap(key, &Wrapped::from_bytes(row.name_key), &own)?;
         let index_key: IndexKey = seal::unwrap(key, &Wrapped::from_bytes(row.index_key), &own)?;
-        Ok(Bucket {
+        Ok(Self {
             id: row.id,
-            owner: tenant.id,
+            owner,
             name: name.clone(),
             created: row.created,
             policy: row.policy,
@@ -256,12 +270,13 @@ impl Secrets {
             keys,
             name_key,
             index_key,
+            lease: None,
         })
     }
 }
 
 impl Vault {
-    /// Opens a bucket from its row; a tenant that is known only as it was before its key was renewed is looked
+    /// Opens a bucket from its row, whose key is not leased; a tenant that is known only as it was before its key was renewed is looked
     /// at again.
     pub(crate) async fn open_bucket(
         &self,
@@ -368,6 +383,7 @@ mod tests {
             name_key: *seal::wrap(&key, &name_key, &own, SALT).as_bytes(),
             index_key: *seal::wrap(&key, &index_key, &own, SALT).as_bytes(),
             sealed_name: vec![],
+            lessor: None,
             mac: None,
         }
     }

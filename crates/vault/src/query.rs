@@ -68,7 +68,9 @@ impl From<VaultError> for Refusal {
             VaultError::Limit(_) => refusal("LimitExceeded", 409, message),
             VaultError::Conflict => refusal("ConcurrentModification", 409, message),
             VaultError::Denied => refusal("AccessDenied", 403, message),
-            VaultError::Sealed => refusal("ServiceUnavailable", 503, message),
+            VaultError::Sealed | VaultError::NotLeased(_) => {
+                refusal("ServiceUnavailable", 503, message)
+            }
             other => {
                 tracing::error!(error = %other, "a form could not be answered");
                 refusal(
@@ -199,6 +201,9 @@ impl Vault {
                 ])
             }
             ("sts", "AssumeRole") => self.assume_role(secrets, asks, form).await,
+            ("sts", "LeaseOffer" | "LeaseRequests" | "LeaseAnswer" | "LeaseEnd") => {
+                self.lease_form(secrets, asks, action, form).await
+            }
             ("iam", "CreateUser") => self.create_identity(asks, form, false).await,
             ("iam", "CreateRole") => self.create_identity(asks, form, true).await,
             ("iam", "PutUserPolicy") => self.put_policy(secrets, asks, form, false).await,

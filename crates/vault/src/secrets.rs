@@ -2,6 +2,8 @@
 //! tenants, credentials and buckets so far.
 
 use crate::error::VaultError;
+use crate::leases::Why;
+use crate::open_rows::check_bucket;
 use crate::record::bucket::BucketRow;
 use crate::record::tenant::TenantRow;
 use crate::record::{access_key, bucket, tenant};
@@ -45,6 +47,8 @@ pub struct Bucket {
     pub keys: Vec<(u32, BucketKey)>,
     pub name_key: NameKey,
     pub index_key: IndexKey,
+    /// For how long, if the keys are leased.
+    pub lease: Option<Arc<crate::Lease>>,
 }
 
 /// One credential with its secret open, and the signing key of the day it was last used.
@@ -87,6 +91,7 @@ pub struct Secrets {
     pub people: crate::people::People,
     pub ended: crate::agreements::Ended,
     pub shown: crate::statements::Shown,
+    pub leases: crate::leases::Leases,
 }
 
 impl Secrets {
@@ -110,6 +115,7 @@ impl Secrets {
             people: crate::people::People::default(),
             ended: crate::agreements::Ended::default(),
             shown: crate::statements::Shown::default(),
+            leases: crate::leases::Leases::default(),
         }
     }
 
@@ -258,15 +264,19 @@ impl Vault {
         })
     }
 
-    /// The bucket with its keys; `None` if the tenant has none of that name.
+    /// The bucket with its keys; `None` if the tenant has none of that name. A key that is leased is asked for with
+    /// this reason.
     pub(crate) async fn bucket(
         &self,
         secrets: &Secrets,
         owner: TenantId,
         name: &BucketName,
+        why: Why<'_>,
     ) -> Result<Option<Arc<Bucket>>, VaultError> {
         let cached = (owner, name.clone());
-        if let Some(bucket) = secrets.buckets.get(&cached) {
+        if let Some(bucket) = secrets.buckets.get(&cached)
+            && self.lease_stands(secrets, &bucket, why)
+        {
             return Ok(Some(bucket));
         }
         let tenant = self.tenant(secrets, owner).await?;
@@ -278,10 +288,17 @@ impl Vault {
             return Ok(None);
         };
         let (version, row) = (row.version, BucketRow::decode(&row.value)?);
-        let bucket = self
-            .open_bucket(secrets, &tenant, name, row_key, version, &row)
-            .await
-            .map(Arc::new)?;
+        let bucket = match &row.lessor {
+            Some(_) => {
+                let checked = check_bucket(&tenant, &row_key, &row);
+                self.unless_altered(secrets, &row_key, checked).await?;
+                self.leased(secrets, &tenant, name, &row, why).await?
+            }
+            None => self
+                .open_bucket(secrets, &tenant, name, row_key, version, &row)
+                .await
+                .map(Arc::new)?,
+        };
         secrets.buckets.insert(cached, Arc::clone(&bucket));
         Ok(Some(bucket))
     }

@@ -50,6 +50,7 @@ impl Vault {
         permit: &Permit,
         bucket: &Bucket,
     ) -> Result<(), VaultError> {
+        bucket.check_lease()?;
         let now = self.host.now();
         let credential = words::AccessKeyId::parse(&who.access_key)
             .ok()

@@ -12,7 +12,7 @@ use policy::{Claims, Compiled, Principal, Standing};
 use quick_cache::sync::Cache;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use words::{BucketId, TenantId};
+use words::{BucketId, BucketName, TenantId};
 use zeroize::Zeroizing;
 
 /// Translated documents that are kept.
@@ -259,19 +259,19 @@ impl Vault {
         &self,
         secrets: &Secrets,
         tenant: &Tenant,
-        bucket: &crate::secrets::Bucket,
+        (bucket, name): (BucketId, &BucketName),
     ) -> Result<Option<Arc<Compiled>>, VaultError> {
-        if let Some(kept) = secrets.judged.bucket_policies.get(&bucket.id) {
+        if let Some(kept) = secrets.judged.bucket_policies.get(&bucket) {
             return Ok(kept);
         }
         let changes = secrets.judged.changes();
-        let key = policy_key(tenant.id, bucket.id);
+        let key = policy_key(tenant.id, bucket);
         let policy = match self.sealed_row(tenant, &key).await? {
             None => None,
             Some((_, plain)) => {
                 let text = std::str::from_utf8(&plain)
                     .map_err(|_| words::wire::WireError::Field("policy"))?;
-                let kind = Kind::Bucket(bucket.name.as_str());
+                let kind = Kind::Bucket(name.as_str());
                 Some(secrets.judged.compiled(tenant.id, text, kind)?)
             }
         };
@@ -279,7 +279,7 @@ impl Vault {
             secrets
                 .judged
                 .bucket_policies
-                .insert(bucket.id, policy.clone());
+                .insert(bucket, policy.clone());
         });
         Ok(policy)
     }

@@ -4,7 +4,7 @@
 use crate::Vault;
 use crate::error::VaultError;
 use crate::record::identity::Sort;
-use crate::secrets::{Bucket, Secrets, Tenant};
+use crate::secrets::{Secrets, Tenant};
 use policy::{Action, Claims, Compiled, Extent, Principal, Standing};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Vault {
         tenant: &Arc<Tenant>,
         text: &mut String,
     ) -> Result<usize, VaultError> {
-        let buckets = self.open_buckets(secrets, tenant).await?;
+        let buckets = self.bucket_names(secrets, tenant).await?;
         let holders = self.holders(secrets, tenant).await?;
         let wide = holders
             .iter()
@@ -99,8 +99,8 @@ impl Vault {
             .max()
             .unwrap_or(0);
         let mut lines = 0;
-        for bucket in &buckets {
-            let policy = self.policy_of(secrets, tenant, bucket).await?;
+        for (bucket, id) in &buckets {
+            let policy = self.policy_of(secrets, tenant, (*id, bucket)).await?;
             let with = if policy.is_some() {
                 " (has a policy of its own)"
             } else {
@@ -109,7 +109,7 @@ impl Vault {
             let _ = write!(
                 text,
                 "\n  bucket {}{with}\n  {:<wide$}",
-                bucket.name.as_str(),
+                bucket.as_str(),
                 ""
             );
             for (column, ..) in COLUMNS {
@@ -122,7 +122,7 @@ impl Vault {
                     let cell = if *suspended {
                         "no"
                     } else {
-                        Self::cell(standing, bucket, policy.as_deref(), action)
+                        Self::cell(standing, bucket.as_str(), policy.as_deref(), action)
                     };
                     let width = column.len();
                     let _ = write!(text, "  {cell:<width$}");
@@ -145,14 +145,13 @@ impl Vault {
     /// The smallest extent that any of the documents leaves.
     fn cell(
         standing: &Standing,
-        bucket: &Bucket,
+        name: &str,
         policy: Option<&Compiled>,
         action: Action,
     ) -> &'static str {
         if standing.documents().is_empty() && !standing.is_whole() {
             return "no";
         }
-        let name = bucket.name.as_str();
         let own = standing
             .documents()
             .iter()

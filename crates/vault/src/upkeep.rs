@@ -20,6 +20,7 @@ impl Vault {
 
     /// Folds the indexes of buckets that changed since the last call and are due. Gives the number folded.
     pub async fn fold_names(&self, index: &Index) -> Result<u64, VaultError> {
+        self.end_leases().await;
         let secrets = self.secrets()?;
         let changed = secrets
             .changed
@@ -27,7 +28,7 @@ impl Vault {
             .map(|mut changed| std::mem::take(&mut *changed))
             .unwrap_or_default();
         let mut folded = 0;
-        for bucket in changed.into_values() {
+        for bucket in changed.into_values().filter(|bucket| bucket.is_open()) {
             let ledger = |e: names::NamesError| VaultError::Index(e.to_string());
             let pending = index
                 .pending(&bucket.index_key, bucket.id)
@@ -82,10 +83,14 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let tenant = self.tenant(secrets, bucket::tenant_in(&key)?).await?;
         let (version, row) = (row.version, BucketRow::decode(&row.value)?);
+        if row.lessor.is_some() {
+            // Its names are looked after when its key is leased for something else.
+            return Ok(());
+        }
         let opened = self
             .open_bucket_row(secrets, &tenant, key, version, &row)
             .await?;
-        Self::changed(secrets, &Arc::new(opened));
+        Self::changed(secrets, &opened);
         Ok(())
     }
 }

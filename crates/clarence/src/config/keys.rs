@@ -276,6 +276,12 @@ pub const KEYS: &[Key] = &[
         "a guest's writes: acknowledged when they are durable at the host as well, or at home already",
     ),
     Key::new(
+        "embassy.lends",
+        Kind::Flag,
+        Text("false"),
+        "keys of buckets at hosts may be lent with `clarence embassy lend`: this node then calls those hosts",
+    ),
+    Key::new(
         "log.format",
         Kind::Choice(&["text", "json"]),
         Text("text"),
@@ -374,7 +380,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), KEYS.len());
-        assert!((15..=42).contains(&names.len()));
+        assert!((15..=43).contains(&names.len()));
     }
 
     #[test]

@@ -86,6 +86,52 @@ Examples:
 
 Nothing at home or at the host is changed. The folder of --work is removed afterwards.")]
     Drill(Drill),
+    /// Have a bucket made at a host whose key stays here, and lend the key for minutes at a time, each time for a reason
+    #[command(after_help = "\
+Example:
+  clarence embassy lend --tenant home --host from-the-host.json --host-keys host.keys --bucket land-register
+
+The host serves the bucket to its tenant's S3 and SQL while this node answers its requests; each stands in this cloud's ledger
+before the key is opened. embassy.lends = true lets this node call the host. Ask the host for host.keys, its ledger's
+public keys, and compare their fingerprint by another way: whoever has those keys can ask.")]
+    Lend(Lend),
+    /// The keys that are lent, to whom, why last, and what troubles there are
+    #[command(after_help = "Example:\n  clarence embassy loans")]
+    Loans,
+    /// Lend no more: the host is told, and forgets the key at once, or when its lease ends if it cannot be reached
+    #[command(after_help = "Example:\n  clarence embassy recall 5f3c…")]
+    Recall {
+        /// The loan's id
+        #[arg(value_name = "LOAN")]
+        loan: String,
+    },
+    /// Lend again what was recalled
+    #[command(after_help = "Example:\n  clarence embassy resume 5f3c…")]
+    Resume {
+        /// The loan's id
+        #[arg(value_name = "LOAN")]
+        loan: String,
+    },
+}
+
+/// `clarence embassy lend`
+#[derive(Args, Debug, Clone)]
+pub struct Lend {
+    /// The tenant of this cloud that lends
+    #[arg(long, value_name = "NAME")]
+    pub tenant: String,
+    /// The file that the host handed out
+    #[arg(long, value_name = "FILE")]
+    pub host: PathBuf,
+    /// The public keys of the host's ledger
+    #[arg(long, value_name = "FILE")]
+    pub host_keys: PathBuf,
+    /// The bucket to be made there
+    #[arg(long, value_name = "NAME")]
+    pub bucket: String,
+    /// The longest lease in seconds, 5 to 900: for so long the host may go on without this node
+    #[arg(long, value_name = "SECONDS", default_value_t = 45)]
+    pub seconds: u32,
 }
 
 /// A bucket at a host.
@@ -156,6 +202,10 @@ impl Embassy {
             Self::Check { .. } => "embassy.check",
             Self::Restore(_) => "embassy.restore",
             Self::Drill(_) => "embassy.drill",
+            Self::Lend(_) => "embassy.lend",
+            Self::Loans => "embassy.loans",
+            Self::Recall { .. } => "embassy.recall",
+            Self::Resume { .. } => "embassy.resume",
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod args;
 mod away;
 mod found;
+mod lend;
 
 use crate::args::Everywhere;
 use crate::config::{Places, Settings};
@@ -35,6 +36,10 @@ pub fn embassy(everywhere: &Everywhere, asked: Embassy, talk: Talk) -> Outcome {
         Embassy::Check { from } => away::check(&from, talk),
         Embassy::Restore(asked) => away::restore(everywhere, &asked, talk),
         Embassy::Drill(asked) => away::drill(everywhere, &asked, talk),
+        Embassy::Lend(asked) => lend::lend(everywhere, asked, talk),
+        Embassy::Loans => lend::loans(everywhere, talk),
+        Embassy::Recall { loan } => lend::recall(everywhere, loan, talk),
+        Embassy::Resume { loan } => lend::resume(everywhere, loan, talk),
     }
 }
 

@@ -63,6 +63,7 @@ fn row(entry: &Value) -> Vec<String> {
         "node",
         "policy_digest",
         "request_digest",
+        "response_digest",
     ];
     let mut cells: Vec<String> = COLUMNS.iter().map(|name| show::text(entry, name)).collect();
     if let Some(time) = cells.get_mut(1)

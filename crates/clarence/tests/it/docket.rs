@@ -506,3 +506,60 @@ fn f3_and_f4_at_the_node() {
     );
     every_refusal_is_on_the_ledger(&house);
 }
+
+/// A guest's parties decide together that a key is lent, and each alone that it is no more.
+#[test]
+fn lending_a_key_to_a_host_takes_two_and_recalling_one() {
+    let mut house = House::new();
+    house.done("tenant-add", &["tenant=home"], &["ben"]);
+    let host = house.desk.path("host.json");
+    let said = r#"{"endpoint": "http://127.0.0.1:1", "region": "lu-1", "access_key": "CLRABCDEFGHIJKLMNOPQ", "secret_key": "s"}"#;
+    std::fs::write(&host, said).unwrap();
+    let keys = house.cloud.data().join("ledger.keys");
+    let lend = [
+        "embassy",
+        "lend",
+        "--tenant",
+        "home",
+        "--bucket",
+        "register",
+        "--seconds",
+        "300",
+        "--host",
+        "host.json",
+        "--host-keys",
+        keys.to_str().unwrap(),
+    ];
+    assert_eq!(house.refused(&lend), "usage");
+    house.cloud.json(&["stop"]).data();
+    house.cloud.wait();
+    let settings = house.cloud.data().join("clarence.toml");
+    std::fs::write(settings, "[embassy]\nlends = true\n").unwrap();
+    house.cloud.start(&["serve", "--s3", "127.0.0.1:0"]);
+    house.unseal(&["ctie", "proximus"]);
+    let begun = house.at_node(&lend).data();
+    assert_eq!(begun["state"], "waiting", "{begun}");
+    let loan = begun["loan"].as_str().unwrap();
+    assert_eq!(house.refused(&["embassy", "resume", loan]), "needs-quorum");
+
+    let named = format!("loan={loan}");
+    house.done("lease-grant", &[&named, "minutes=1"], &["ben", "luc"]);
+    let state = |house: &House| house.at_node(&["embassy", "loans"]).data()["loans"][0].clone();
+    let granted = state(&house);
+    assert_eq!(
+        (&granted["state"], &granted["seconds"]),
+        (&"offered".into(), &60.into())
+    );
+    house.done("lease-revoke", &[&named], &[]);
+    assert_eq!(state(&house)["state"], "recalled");
+    assert_eq!(
+        house.entries("LendGrant").len() + house.entries("LendRecall").len(),
+        4,
+        "one for the cloud, one for the tenant"
+    );
+    assert_eq!(
+        house.at_node(&["embassy", "recall", loan]).data()["state"],
+        "recalled"
+    );
+    assert_eq!(house.refused(&["embassy", "recall", "00"]), "usage");
+}

@@ -1,4 +1,5 @@
-//! The actions of S3, STS and IAM by the names that documents give them, and what each is here. A name that
+//! The actions of S3, STS and IAM by the names that documents give them, and one that is ours, and what each is
+//! here. A name that
 //! is not in this table does not exist here and is refused.
 
 use crate::action::Action;
@@ -40,6 +41,7 @@ const TABLE: &[(&str, &[Action])] = &[
     ("iam:CreateAccessKey", &[Action::CreateAccessKey]),
     ("iam:UpdateAccessKey", &[Action::UpdateAccessKey]),
     ("iam:ListUsers", &[Action::ListUsers]),
+    ("clarence:LeaseKeys", &[Action::LeaseKeys]),
 ];
 
 /// The name under which documents know an action; `None` for one that only a key of the whole tenant has.

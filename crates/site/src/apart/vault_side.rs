@@ -36,6 +36,7 @@ fn walled(launcher: &Arc<Trunk>, mut config: NodeConfig) -> Result<(), RunError>
     }
     let servers = config.catalog.as_ref();
     let calls = config.embassy.is_some()
+        || config.lends
         || config.site_buckets.iter().any(Option::is_some)
         || servers.is_some_and(CatalogServers::over_network);
     let role = match calls {

@@ -88,6 +88,8 @@ pub enum Request {
     Agreement(super::agreement::AgreementAsked),
     /// Who used a person's data at a tenant, as one file with its proof.
     PersonAccesses(super::person::PersonAccesses),
+    /// Keys that are lent to a host.
+    Lending(super::lending::Lending),
     /// Takes a request, an approval, a veto or an approver's card, as the text of its file.
     HandIn {
         /// The file's text.

@@ -44,6 +44,7 @@ impl From<vault::VaultError> for Failure {
             | V::NoSuchSubject
             | V::NoSuchErasure(_)
             | V::NoBucketPolicy
+            | V::NoSuchLoan(_)
             | V::NoSuchIdentity(_) => "not-found",
             V::Statement(_) => "denied",
             V::Exists(_) | V::Conflict | V::NotEmpty => "conflict",

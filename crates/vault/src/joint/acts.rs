@@ -21,14 +21,16 @@ use words::{AccessKeyId, SiteId, TenantId, TenantName, UnixMillis};
 use zeroize::Zeroizing;
 
 /// The verbs that a node carries out.
-pub const CARRIED_OUT: [&str; 13] = [
+pub const CARRIED_OUT: [&str; 15] = [
     "seal",
     "key-suspend",
     "tenant-suspend",
+    "lease-revoke",
     "tenant-add",
     "key-add",
     "key-resume",
     "tenant-resume",
+    "lease-grant",
     "amend-charter",
     "break-glass-read",
     "subject-erase",
@@ -112,6 +114,7 @@ impl Vault {
             "tenant-resume" => self.tenant_act(secrets, request, false).await,
             "tenant-add" => self.tenant_add_act(secrets, bench, request).await,
             "key-add" => self.key_add_act(secrets, request).await,
+            "lease-grant" | "lease-revoke" => self.lease_act(secrets, request).await,
             "amend-charter" => self.amend_act(bench, request, paper),
             "break-glass-read" => self.glass_act(secrets, bench, request).await,
             name if ORDERED.contains(&name) => self.ordered_act(request),
@@ -176,6 +179,29 @@ impl Vault {
             }],
             then: Then::KeyChanged(id, old.tenant),
             ..Act::new(operation, name)
+        })
+    }
+
+    /// A loan begins or ends: what the host asks is answered from then on, or no more.
+    async fn lease_act(&self, secrets: &Secrets, request: &Request) -> Result<Act, JointError> {
+        let loan = needed(request, "loan")?;
+        let (operation, seconds) = match request.verb().name {
+            "lease-grant" => {
+                let minutes = needed(request, "minutes")?.parse().ok();
+                let minutes: u32 = minutes.filter(|n| (1..=15).contains(n)).ok_or_else(|| {
+                    JointError::act("usage", "minutes must be 1 to 15; nothing was done")
+                })?;
+                ("LendGrant", Some(minutes * 60))
+            }
+            _ => ("LendRecall", None),
+        };
+        let (tenant, stands, put, bucket) = self.loan_act(secrets, loan, seconds).await?;
+        Ok(Act {
+            tenant: Some(tenant.id),
+            told: Some(tenant),
+            preconditions: vec![stands],
+            mutations: vec![put],
+            ..Act::new(operation, format!("loan {loan}, bucket {bucket}"))
         })
     }
 

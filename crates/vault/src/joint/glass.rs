@@ -70,7 +70,7 @@ impl Vault {
         let tenant = self.tenant(secrets, info.id).await?;
         let asked = needed(request, "bucket")?;
         let name = BucketName::parse(asked).map_err(|e| JointError::act("usage", e.to_string()))?;
-        if self.bucket(secrets, info.id, &name).await?.is_none() {
+        if !self.has_bucket(&tenant, &name).await? {
             let why = format!(
                 "the tenant {} has no bucket {asked}; nothing was done",
                 info.name

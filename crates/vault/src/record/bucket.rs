@@ -1,7 +1,7 @@
 //! One bucket: key `B ‖ tenant ‖ keyed hash of the name`. Names of buckets live inside their tenant: two
 //! tenants may use the same name and neither can learn of the other's.
 
-use super::{MAC_BYTES, WRAPPED_BYTES, key_count, key_version, newest_first};
+use super::{MAC_BYTES, WRAPPED_BYTES, key_count, key_version, newest_first, text};
 use words::wire::{Reader, WireError, Writer};
 use words::{BucketId, TenantId, UnixMillis};
 
@@ -9,6 +9,10 @@ use words::{BucketId, TenantId, UnixMillis};
 const FIRST: u8 = 1;
 /// Rows under a MAC, with several versions of the bucket's key.
 const SIGNED: u8 = 2;
+/// The same for a bucket whose key a guest keeps at home.
+const LEASED: u8 = 3;
+/// Longest text of a log's public keys.
+const LESSOR_BYTES_MAX: usize = 16 * 1024;
 
 /// What happens to writes while a site is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -19,12 +23,21 @@ pub enum SitePolicy {
     Available,
 }
 
+/// Who keeps the key of a bucket that is leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lessor {
+    /// The loan under which the key lies at the guest.
+    pub loan: [u8; 16],
+    /// The public keys of the guest's log, which signs leases.
+    pub keys: String,
+}
+
 /// One version of a bucket's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyVersion {
     /// The version.
     pub version: u32,
-    /// The key, under the tenant's.
+    /// The key, under the tenant's; of a bucket that is leased, under one that only the guest has.
     pub key: [u8; WRAPPED_BYTES],
 }
 
@@ -49,6 +62,8 @@ pub struct BucketRow {
     pub index_key: [u8; WRAPPED_BYTES],
     /// The bucket's name, sealed.
     pub sealed_name: Vec<u8>,
+    /// Who keeps the bucket's key, if it is leased.
+    pub lessor: Option<Lessor>,
     /// The MAC over all this under the tenant's meta key; absent in rows of the first format.
     pub mac: Option<[u8; MAC_BYTES]>,
 }
@@ -104,18 +119,27 @@ impl BucketRow {
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
         let count = u8::try_from(1 + self.older.len()).unwrap_or(u8::MAX);
-        let head = Writer::versioned(SIGNED)
+        let format = match self.lessor {
+            Some(_) => LEASED,
+            None => SIGNED,
+        };
+        let head = Writer::versioned(format)
             .raw(self.id.as_bytes())
             .u64(self.created.0)
             .u8(self.policy.byte())
             .u32(self.tenant_version)
             .u8(count);
-        self.keys()
+        let writer = self
+            .keys()
             .fold(head, |writer, of| writer.u32(of.version).raw(&of.key))
             .raw(&self.name_key)
             .raw(&self.index_key)
-            .bytes(&self.sealed_name)
-            .finish()
+            .bytes(&self.sealed_name);
+        match &self.lessor {
+            Some(lessor) => writer.raw(&lessor.loan).bytes(lessor.keys.as_bytes()),
+            None => writer,
+        }
+        .finish()
     }
 
     /// The row's value.
@@ -138,7 +162,7 @@ impl BucketRow {
 
     /// Reads the row's value.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let (format, mut reader) = Reader::versioned(bytes, SIGNED)?;
+        let (format, mut reader) = Reader::versioned(bytes, LEASED)?;
         let id = BucketId::from_bytes(reader.array()?);
         let created = UnixMillis(reader.u64()?);
         let policy = SitePolicy::from_byte(reader.u8()?)?;
@@ -165,9 +189,16 @@ impl BucketRow {
             name_key: reader.array()?,
             index_key: reader.array()?,
             sealed_name: reader.bytes(1024)?.to_vec(),
+            lessor: None,
             mac: None,
         };
-        if format == SIGNED {
+        if format == LEASED {
+            row.lessor = Some(Lessor {
+                loan: reader.array()?,
+                keys: text(&mut reader, LESSOR_BYTES_MAX, "lessor")?,
+            });
+        }
+        if format >= SIGNED {
             row.mac = Some(reader.array()?);
         }
         reader.finish()?;
@@ -208,6 +239,7 @@ mod tests {
             name_key: [2; WRAPPED_BYTES],
             index_key: [3; WRAPPED_BYTES],
             sealed_name: vec![7; 80],
+            lessor: None,
             mac,
         }
     }
@@ -226,11 +258,20 @@ mod tests {
     fn both_formats_stay_readable() {
         let first = row(SitePolicy::Available, None);
         let signed = row(SitePolicy::Strict, Some([5; MAC_BYTES]));
+        let leased = BucketRow {
+            lessor: Some(Lessor {
+                loan: [6; 16],
+                keys: "guest.ee/ledger+…\n".into(),
+            }),
+            ..signed.clone()
+        };
         for (row, golden) in [
             (first, include_str!("bucket-1.golden")),
             (signed, include_str!("bucket-2.golden")),
+            (leased, include_str!("bucket-3.golden")),
         ] {
             assert_eq!(words::hex::encode(&row.encode()), golden.trim());
+            assert_eq!(BucketRow::decode(&row.encode()), Ok(row));
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Sort {
     Signature = b'n',
     /// Who may sign agreements for a tenant; the 32 bytes are zeros.
     Signers = b'w',
+    /// A key that is lent to a host; the 32 bytes are the loan's id and zeros.
+    Loan = b'l',
 }
 
 /// The row's key.

@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod cohorts;
 pub mod identity;
 pub mod joint;
+pub mod loan;
 pub mod meter;
 pub mod provider;
 pub mod rotation;

@@ -41,6 +41,12 @@ impl Vault {
             let row = self.engine.get(&row_key).await?;
             let row = row.ok_or(VaultError::NoSuchBucket)?;
             let old = BucketRow::decode(&row.value)?;
+            if old.lessor.is_some() {
+                return Err(VaultError::Rotation(format!(
+                    "the key of bucket {} is kept by its owner, who leases it; only the owner could give it another, which this version does not do",
+                    name.as_str()
+                )));
+            }
             let mut bucket = self
                 .open_bucket(&secrets, &tenant, name, row_key.clone(), row.version, &old)
                 .await?;

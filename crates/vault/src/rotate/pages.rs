@@ -55,7 +55,7 @@ pub fn group_in(row: &Row) -> Option<KeyId> {
 pub struct Pass {
     pub engine: Arc<dyn Engine>,
     pub host: Host,
-    pub bucket: Bucket,
+    pub bucket: Arc<Bucket>,
     pub receipt: Arc<Receipt>,
 }
 

@@ -2,8 +2,9 @@
 
 use super::{RACES_MAX, RotationBegun, Step, Under, beginning, next_version, unchanged};
 use crate::Vault;
+use crate::buckets::name_of;
 use crate::error::VaultError;
-use crate::open_rows::{bucket_row, tenant_stands};
+use crate::open_rows::{bucket_row, check_bucket, tenant_stands};
 use crate::record::bucket::{self, BucketRow};
 use crate::record::rotation::{self, Target};
 use crate::record::tenant::{self, TenantRow};
@@ -138,10 +139,17 @@ impl Vault {
         row_version: u64,
         row: BucketRow,
     ) -> Result<bool, VaultError> {
-        let mut bucket = self
-            .open_bucket_row(secrets, tenant, row_key.clone(), row_version, &row)
-            .await?;
-        let new = bucket_row(&self.host, tenant, &bucket, row.sealed_name)?;
+        let id = row.id;
+        let (bucket, new) = if row.lessor.is_some() {
+            (None, resigned(tenant, &row_key, row)?)
+        } else {
+            let name = name_of(tenant, &row)?;
+            let bucket = self
+                .open_bucket(secrets, tenant, &name, row_key.clone(), row_version, &row)
+                .await?;
+            let new = bucket_row(&self.host, tenant, &bucket, row.sealed_name)?;
+            (Some(bucket), new)
+        };
         let preconditions = vec![
             Precondition::Version(row_key.clone(), row_version),
             tenant_stands(tenant),
@@ -155,8 +163,13 @@ impl Vault {
             .await
         {
             Outcome::Committed(done) => {
-                bucket.row_version = done.version();
-                self.replace_bucket(secrets, bucket);
+                match bucket {
+                    Some(mut bucket) => {
+                        bucket.row_version = done.version();
+                        self.replace_bucket(secrets, bucket);
+                    }
+                    None => self.forget_lease(secrets, id),
+                }
                 Ok(true)
             }
             Outcome::Conflict { .. } => Ok(false),
@@ -195,6 +208,23 @@ impl Vault {
         replace_tenant(secrets, kept);
         Ok(Step::Ended)
     }
+}
+
+/// The row of a bucket whose key is leased, as it was but for the tenant's version: nothing in it is under the
+/// tenant's key.
+fn resigned(tenant: &Tenant, row_key: &[u8], row: BucketRow) -> Result<BucketRow, VaultError> {
+    check_bucket(tenant, row_key, &row)?;
+    let mut new = BucketRow {
+        tenant_version: tenant.newest()?.0,
+        mac: None,
+        ..row
+    };
+    new.mac = Some(seal::row_mac(
+        &tenant.meta_key,
+        row_key,
+        &new.signed_bytes(),
+    ));
+    Ok(new)
 }
 
 fn replace_tenant(secrets: &Secrets, tenant: Tenant) {

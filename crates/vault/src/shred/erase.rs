@@ -16,7 +16,7 @@ use crate::secrets::{Bucket, Secrets, Tenant};
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition, Row};
 use ledger::{Entry, Kind};
 use seal::{Derives, KeyId, MetaKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use words::limits::SCAN_ROWS_MAX;
 use words::{BucketId, ObjectKey, OpId, Subject, TenantName, UnixMillis, VersionId, hex};
@@ -242,7 +242,9 @@ impl Vault {
         }
         let group = self.erased_group(&secrets, erasure).await?;
         let meta: MetaKey = group.key.derive();
-        let buckets = self.buckets_by_id(&secrets, erasure).await?;
+        let of = |(key, _): &(Vec<u8>, Row)| member::ids_in(key).map(|(bucket, _)| bucket);
+        let wanted = page.iter().map(of).collect::<Result<_, _>>()?;
+        let buckets = self.buckets_by_id(&secrets, erasure, &wanted).await?;
         let mut members = Vec::with_capacity(page.len());
         for (key, row) in page {
             let (bucket_id, version) = member::ids_in(&key)?;
@@ -275,19 +277,25 @@ impl Vault {
         open(&erase, id, &row, Precondition::Present(key))
     }
 
+    /// Those of the tenant's buckets that are wanted. One whose key is not leased now is waited for: names in it
+    /// could not leave its listing.
     async fn buckets_by_id(
         &self,
         secrets: &Secrets,
         erasure: &Erasure,
+        wanted: &BTreeSet<BucketId>,
     ) -> Result<BTreeMap<BucketId, Arc<Bucket>>, VaultError> {
         let tenant = self.tenant(secrets, erasure.row.tenant).await?;
         let mut found = BTreeMap::new();
         for (key, row) in self.all_rows(&bucket::prefix(tenant.id)).await? {
             let decoded = BucketRow::decode(&row.value)?;
+            if !wanted.contains(&decoded.id) {
+                continue;
+            }
             let bucket = self
                 .open_bucket_row(secrets, &tenant, key, row.version, &decoded)
                 .await?;
-            found.insert(bucket.id, Arc::new(bucket));
+            found.insert(bucket.id, bucket);
         }
         Ok(found)
     }

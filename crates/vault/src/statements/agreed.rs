@@ -116,7 +116,9 @@ impl Vault {
         let bucket =
             BucketName::parse(&name).map_err(|error| VaultError::Usage(error.to_string()))?;
         let caller = self.sql_caller(secrets, seat, [0; 32]).await?;
-        let scene = self.scene(secrets, &caller, &bucket).await?;
+        let scene = self
+            .scene(secrets, &caller, Action::GetObject, &bucket)
+            .await?;
         if scene.is_whole() {
             return Ok(true);
         }

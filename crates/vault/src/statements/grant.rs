@@ -187,6 +187,7 @@ impl Vault {
                 place: object.place,
                 row: object.row,
                 group: object.group,
+                lease: place.bucket.lease.clone(),
             };
             objects.push((object.name, Arc::new(open)));
         }
@@ -282,7 +283,9 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let bucket = &place.bucket.name;
         let mut caller = self.sql_caller(secrets, seat, asked.statement).await?;
-        let scene = self.scene(secrets, &caller, bucket).await?;
+        let scene = self
+            .scene(secrets, &caller, Action::GetObject, bucket)
+            .await?;
         // Where no document narrows the caller, all objects are decided alike.
         let judged = if scene.is_whole() { 1 } else { wanted.len() };
         for (name, _) in wanted.iter().take(judged) {

@@ -3,6 +3,7 @@
 use super::Seat;
 use crate::Vault;
 use crate::error::VaultError;
+use crate::leases::Why;
 use crate::record::table::{TableRow, Written};
 use crate::secrets::{Bucket, Secrets, Tenant};
 use seal::IndexKey;
@@ -13,6 +14,12 @@ use statement::{
 };
 use std::sync::Arc;
 use words::{BucketId, ObjectKey, UnixMillis, VersionId};
+
+/// The reason for which the key of a bucket that is leased is asked for.
+const SQL: Why<'static> = Why {
+    actor: "the tenant",
+    operation: "Statement",
+};
 
 /// Which objects a table has.
 pub enum Listing {
@@ -113,7 +120,7 @@ impl Vault {
             }
             (Source::Objects { bucket, prefix }, Use::Read) => {
                 let tenant = self.own_tenant(secrets, seat).await?;
-                let found = self.bucket(secrets, tenant.id, bucket).await?;
+                let found = self.bucket(secrets, tenant.id, bucket, SQL).await?;
                 let def = TableDef {
                     name: TableName::parse("objects")
                         .map_err(|e| VaultError::Usage(e.to_string()))?,
@@ -185,7 +192,14 @@ impl Vault {
         columns: Option<Vec<String>>,
     ) -> Result<TablePlace, VaultError> {
         let def = row.def;
-        let bucket = self.bucket(secrets, owner.id, &def.bucket).await?;
+        let why = Why {
+            actor: match &basis {
+                Basis::Own => "the tenant",
+                Basis::Agreed(agreed) => agreed.id(),
+            },
+            ..SQL
+        };
+        let bucket = self.bucket(secrets, owner.id, &def.bucket, why).await?;
         let bucket = bucket.ok_or_else(|| {
             VaultError::NoSuchTable(format!(
                 "{}: the bucket {} over which it was declared is gone",
@@ -244,7 +258,7 @@ impl Vault {
         if self.table(&tenant, &def.name).await?.is_some() {
             return Err(VaultError::Exists(format!("a table {}", def.name)));
         }
-        let bucket = self.bucket(secrets, tenant.id, &def.bucket).await?;
+        let bucket = self.bucket(secrets, tenant.id, &def.bucket, SQL).await?;
         Ok(TablePlace {
             listing: Listing::Nothing,
             owner: tenant,

@@ -104,7 +104,9 @@ impl Vault {
         def: &TableDef,
     ) -> Result<bool, VaultError> {
         let caller = self.sql_caller(secrets, seat, [0; 32]).await?;
-        let scene = self.scene(secrets, &caller, &def.bucket).await?;
+        let scene = self
+            .scene(secrets, &caller, Action::GetObject, &def.bucket)
+            .await?;
         let Some(bucket) = &scene.bucket else {
             return Ok(scene.is_whole());
         };
