@@ -35,7 +35,7 @@ pub fn authorization(
     let [digest, _] = canonical.digests()?;
     let digest = digest.ok_or(AuthnError::PayloadInvalid)?;
     let scope = format!("{}/{}/s3/aws4_request", key.date(), key.region());
-    let text = string_to_sign(stamp, &scope, &digest);
+    let text = string_to_sign(ALGORITHM, stamp, &scope, &digest);
     Ok(format!(
         "{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={}, Signature={}",
         names.join(";"),
