@@ -16,6 +16,7 @@ use words::{BucketId, SiteId, TenantId, UnixMillis, VersionId};
 pub fn write(seeds: &Seeds) -> io::Result<()> {
     names(seeds)?;
     requests(seeds)?;
+    certificates(seeds)?;
     bodies(seeds)?;
     charters(seeds)?;
     papers(seeds)?;
@@ -101,6 +102,23 @@ fn requests(seeds: &Seeds) -> io::Result<()> {
         "any",
         &[&[0, 0], &[0; 4], query.as_bytes()],
     )
+}
+
+fn certificates(seeds: &Seeds) -> io::Result<()> {
+    let head = b"POST\n/sessions\nroleArn=a\n\0\0host:h\nx-amz-date:20261123T120000Z\nx-amz-x509:MIIB\n\
+        authorization:AWS4-X509-RSA-SHA256 Credential=200/20261123/lu-1/rolesanywhere/aws4_request, \
+        SignedHeaders=host;x-amz-date;x-amz-x509, Signature=00";
+    seeds.put("authn_certificate", "any", &[&[0], head])?;
+    for act in 0..6 {
+        let name = format!("carried-{act}");
+        seeds.put("authn_certificate", &name, &[&[1, 1, act, 0, 9, 1, 1, 1, 0, 8], &[7; 40]])?;
+        for part in 0..3 {
+            let name = format!("files-{part}-{act}");
+            seeds.put("authn_certificate", &name, &[&[2, part, act, 0, 9], &[7; 40]])?;
+        }
+    }
+    let body = br#"{"durationSeconds":900,"roleArn":"a","profileArn":"b","trustAnchorArn":"c","roleSessionName":"d"}"#;
+    seeds.put("authn_certificate", "asked", &[&[3], b"roleArn=a&profileArn=b%2Fc\n", body])
 }
 
 fn bodies(seeds: &Seeds) -> io::Result<()> {

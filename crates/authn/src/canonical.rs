@@ -175,9 +175,11 @@ pub(crate) fn signed_headers<'a>(
 }
 
 /// What is signed: algorithm, time, scope and the digest of the canonical request.
-pub(crate) fn string_to_sign(stamp: &str, scope: &str, digest: &[u8; 32]) -> String {
-    format!(
-        "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
-        hex::encode(digest)
-    )
+pub(crate) fn string_to_sign(
+    algorithm: &str,
+    stamp: &str,
+    scope: &str,
+    digest: &[u8; 32],
+) -> String {
+    format!("{algorithm}\n{stamp}\n{scope}\n{}", hex::encode(digest))
 }

@@ -3,7 +3,7 @@
 
 use crate::canonical::{Canonical, Query, signed_headers};
 use crate::error::{AuthnError, Place};
-use crate::header::{Fields, signing_time};
+use crate::header::{Fields, shared, signing_time};
 use crate::request::{PayloadHash, Presented, RequestHead};
 use crate::scope::{Scope, Service};
 use aws_lc_rs::digest;
@@ -18,7 +18,7 @@ pub fn present_form(
     let Some(value) = request.single("authorization", Place::Header)? else {
         return Ok(None);
     };
-    let fields = Fields::parse(value)?;
+    let fields = Fields::parse(shared(value)?)?;
     let time = signing_time(request)?;
     let scope = Scope::parse(
         fields.credential,
@@ -48,7 +48,7 @@ pub fn present_form(
         scope,
         time,
         expires_seconds: None,
-        signature: fields.signature,
+        signature: fields.digest()?,
         payload: PayloadHash::Hex(hash),
         digests: canonical.digests()?,
         method: request.method.to_owned(),

@@ -15,7 +15,7 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
     let value = request
         .single("authorization", Place::Header)?
         .unwrap_or_default();
-    let fields = Fields::parse(value)?;
+    let fields = Fields::parse(shared(value)?)?;
     let token = session_token(request)?;
     let time = signing_time(request)?;
     let scope = Scope::parse(fields.credential, Place::Header, &time, &[Service::S3])?;
@@ -36,7 +36,7 @@ pub(crate) fn present(request: &RequestHead<'_>, query: &Query) -> Result<Presen
         scope,
         time,
         expires_seconds: None,
-        signature: fields.signature,
+        signature: fields.digest()?,
         payload: kind,
         digests: canonical.digests()?,
         method: request.method.to_owned(),
@@ -66,18 +66,22 @@ pub(crate) fn signing_time(request: &RequestHead<'_>) -> Result<SigningTime, Aut
 pub(crate) struct Fields<'a> {
     pub credential: &'a str,
     pub signed_headers: &'a str,
-    pub signature: [u8; 32],
+    pub signature: &'a str,
+}
+
+/// What follows the algorithm of an authorization that is signed with a shared secret.
+pub(crate) fn shared(value: &str) -> Result<&str, AuthnError> {
+    let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
+    match algorithm {
+        ALGORITHM => Ok(rest),
+        "AWS" => Err(AuthnError::SignatureV2),
+        _ => Err(AuthnError::Mechanism),
+    }
 }
 
 impl<'a> Fields<'a> {
-    /// `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, each field exactly once.
-    pub fn parse(value: &'a str) -> Result<Self, AuthnError> {
-        let (algorithm, rest) = value.split_once(' ').unwrap_or((value, ""));
-        match algorithm {
-            ALGORITHM => {}
-            "AWS" => return Err(AuthnError::SignatureV2),
-            _ => return Err(AuthnError::Mechanism),
-        }
+    /// `Credential=…, SignedHeaders=…, Signature=…`, each field exactly once.
+    pub fn parse(rest: &'a str) -> Result<Self, AuthnError> {
         let malformed = |why: &str| AuthnError::malformed(Place::Header, why);
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for field in rest.split(',') {
@@ -98,9 +102,12 @@ impl<'a> Fields<'a> {
         Ok(Self {
             credential: credential.ok_or_else(|| malformed("Credential is missing"))?,
             signed_headers: signed_headers.ok_or_else(|| malformed("SignedHeaders is missing"))?,
-            signature: signature
-                .ok_or_else(|| malformed("Signature is missing"))
-                .and_then(|text| hex::decode_array(text).ok_or(AuthnError::Mismatch))?,
+            signature: signature.ok_or_else(|| malformed("Signature is missing"))?,
         })
+    }
+
+    /// The signature of a shared secret.
+    pub fn digest(&self) -> Result<[u8; 32], AuthnError> {
+        hex::decode_array(self.signature).ok_or(AuthnError::Mismatch)
     }
 }

@@ -1,5 +1,5 @@
 //! Who asks: AWS Signature Version 4 for S3, in headers and in presigned queries, and the `aws-chunked`
-//! framing of request bodies; and SCRAM for connections that stay. A [`Caller`] comes from [`verify`] or from
+//! framing of request bodies; SCRAM for connections that stay; and certificates that sign for a session. A [`Caller`] comes from [`verify`] or from
 //! [`scram::Proven`] alone, so that a request whose proof was not checked cannot reach a decision.
 //!
 //! Pure: no I/O, no clock, no randomness. Never here: where secrets are kept, what a caller may do, and
@@ -26,6 +26,7 @@ pub mod scram;
 pub mod signing;
 mod time;
 mod verify;
+pub mod x509;
 
 pub use chunks::{ChunkCheck, ChunkMismatch, ChunkSignatures};
 pub use error::{Answer, AuthnError};

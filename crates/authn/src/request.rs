@@ -183,22 +183,34 @@ impl Presented {
     /// Checks region and time, for which no secret is needed. Call it before looking up the key, so that
     /// a stranger cannot fill a cache of signing keys with days of his choice; `verify` checks it again.
     pub fn admit(&self, now: UnixMillis, region: &str) -> Result<(), AuthnError> {
-        if self.scope.region != region {
-            return Err(AuthnError::Region {
-                place: self.place,
-                given: crate::error::quotable(&self.scope.region),
-                expected: region.to_owned(),
-            });
-        }
-        let signed = self.time.at;
-        match self.expires() {
-            None if signed.0.abs_diff(now.0) > CLOCK_SKEW_MS_MAX => Err(AuthnError::Skewed {
-                apart_ms: signed.0.abs_diff(now.0),
-                max_ms: CLOCK_SKEW_MS_MAX,
-            }),
-            Some(_) if signed > now.plus(CLOCK_SKEW_MS_MAX) => Err(AuthnError::NotYetValid),
-            Some(end) if now >= end => Err(AuthnError::Expired),
-            _ => Ok(()),
-        }
+        let (signed, end) = (self.time.at, self.expires());
+        admitted(self.place, &self.scope.region, signed, end, now, region)
+    }
+}
+
+/// Whether a signature for `given` at `signed`, which ends at `end` if it says so, counts here and now.
+pub(crate) fn admitted(
+    place: Place,
+    given: &str,
+    signed: UnixMillis,
+    end: Option<UnixMillis>,
+    now: UnixMillis,
+    region: &str,
+) -> Result<(), AuthnError> {
+    if given != region {
+        return Err(AuthnError::Region {
+            place,
+            given: crate::error::quotable(given),
+            expected: region.to_owned(),
+        });
+    }
+    match end {
+        None if signed.0.abs_diff(now.0) > CLOCK_SKEW_MS_MAX => Err(AuthnError::Skewed {
+            apart_ms: signed.0.abs_diff(now.0),
+            max_ms: CLOCK_SKEW_MS_MAX,
+        }),
+        Some(_) if signed > now.plus(CLOCK_SKEW_MS_MAX) => Err(AuthnError::NotYetValid),
+        Some(end) if now >= end => Err(AuthnError::Expired),
+        _ => Ok(()),
     }
 }

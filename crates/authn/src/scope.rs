@@ -40,6 +40,8 @@ pub enum Service {
     Sts,
     /// Identities.
     Iam,
+    /// Sessions for certificates.
+    RolesAnywhere,
 }
 
 impl Service {
@@ -50,8 +52,18 @@ impl Service {
             Self::S3 => "s3",
             Self::Sts => "sts",
             Self::Iam => "iam",
+            Self::RolesAnywhere => "rolesanywhere",
         }
     }
+}
+
+/// The five fields of a credential, whatever names the signer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scoped<'a> {
+    pub name: &'a str,
+    pub date: DateStamp,
+    pub region: &'a str,
+    pub service: Service,
 }
 
 /// Who signed, for which day, region and service.
@@ -63,10 +75,10 @@ pub(crate) struct Scope {
     pub service: Service,
 }
 
-impl Scope {
+impl<'a> Scoped<'a> {
     /// Reads the five fields. The region is compared later, by whoever knows ours.
     pub fn parse(
-        credential: &str,
+        credential: &'a str,
         place: Place,
         time: &SigningTime,
         services: &[Service],
@@ -99,22 +111,45 @@ impl Scope {
                 "the Credential must end in aws4_request".to_owned(),
             ));
         }
-        let access_key = AccessKeyId::parse(key).map_err(|_| AuthnError::UnknownAccessKey)?;
+        Ok(Self {
+            name: key,
+            date: stamp,
+            region,
+            service: *service,
+        })
+    }
+
+    /// The scope without the signer, as it stands in strings to sign.
+    pub fn text(&self) -> String {
+        text(self.date, self.region, self.service)
+    }
+}
+
+fn text(date: DateStamp, region: &str, service: Service) -> String {
+    format!("{date}/{region}/{}/aws4_request", service.word())
+}
+
+impl Scope {
+    /// Reads the five fields of a credential that an access key begins.
+    pub fn parse(
+        credential: &str,
+        place: Place,
+        time: &SigningTime,
+        services: &[Service],
+    ) -> Result<Self, AuthnError> {
+        let scoped = Scoped::parse(credential, place, time, services)?;
+        let access_key =
+            AccessKeyId::parse(scoped.name).map_err(|_| AuthnError::UnknownAccessKey)?;
         Ok(Self {
             access_key,
-            date: stamp,
-            region: (*region).to_owned(),
-            service: *service,
+            date: scoped.date,
+            region: scoped.region.to_owned(),
+            service: scoped.service,
         })
     }
 
     /// The scope without the key, as it stands in strings to sign.
     pub fn text(&self) -> String {
-        format!(
-            "{}/{}/{}/aws4_request",
-            self.date,
-            self.region,
-            self.service.word()
-        )
+        text(self.date, &self.region, self.service)
     }
 }

@@ -36,7 +36,7 @@ pub fn authorization(
     let digest = digest.ok_or(AuthnError::PayloadInvalid)?;
     let service = key.service().word();
     let scope = format!("{}/{}/{service}/aws4_request", key.date(), key.region());
-    let text = string_to_sign(stamp, &scope, &digest);
+    let text = string_to_sign(ALGORITHM, stamp, &scope, &digest);
     Ok(format!(
         "{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={}, Signature={}",
         names.join(";"),

@@ -3,6 +3,7 @@
 use crate::canonical::string_to_sign;
 use crate::chunks::ChunkSignatures;
 use crate::error::AuthnError;
+use crate::header::ALGORITHM;
 use crate::key::{SecretKey, SigningKey};
 use crate::request::{PayloadHash, Presented, Via};
 use words::{AccessKeyId, TenantId, UnixMillis};
@@ -182,7 +183,7 @@ fn checked(
         .iter()
         .flatten()
         .find(|digest| {
-            let text = string_to_sign(&presented.time.stamp, &scope, digest);
+            let text = string_to_sign(ALGORITHM, &presented.time.stamp, &scope, digest);
             key.signed(text.as_bytes(), &presented.signature)
         })
         .copied()

@@ -98,6 +98,9 @@ first client how to connect.")]
     /// People, workloads and roles of tenants
     #[command(subcommand)]
     Identity(crate::identity_args::Identity),
+    /// Authorities whose certificates and smart cards sign in
+    #[command(subcommand)]
+    TrustAnchor(crate::identity_args::TrustAnchor),
     /// Who may do what on what
     #[command(subcommand)]
     Policy(crate::identity_args::Policy),
@@ -477,6 +480,7 @@ impl Verb {
             Self::Key(Key::Add { .. }) => "key.add",
             Self::Key(Key::Suspend { .. }) => "key.suspend",
             Self::Identity(asked) => asked.kind(),
+            Self::TrustAnchor(asked) => asked.kind(),
             Self::Policy(asked) => asked.kind(),
             Self::Meter(asked) => asked.kind(),
             Self::Ledger(asked) => asked.kind(),

@@ -103,6 +103,69 @@ pub enum Identity {
     },
 }
 
+/// `clarence trust-anchor`
+#[derive(Subcommand, Debug)]
+pub enum TrustAnchor {
+    /// Believe the certificates of authorities, with their certificates in a file; nothing is fetched
+    #[command(
+        after_help = "Examples:\n  clarence trust-anchor add --tenant tax-office cards --certificates ca.pem --crl ca.crl\n  clarence identity add --tenant tax-office role reader --policy read-only.json --trust who.json"
+    )]
+    Add {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// The anchor's name
+        name: String,
+        /// The authorities' certificates, PEM, at most 16
+        #[arg(long, value_name = "FILE")]
+        certificates: PathBuf,
+        /// A revocation list of one of them, PEM or DER; may be given several times [default: nothing is revoked]
+        #[arg(long, value_name = "FILE")]
+        crl: Vec<PathBuf>,
+    },
+    /// Put a newer revocation list in the place of its issuer's old one; sessions of what it revokes end
+    #[command(
+        after_help = "Example:\n  clarence trust-anchor crl --tenant tax-office cards ca.crl"
+    )]
+    Crl {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// The anchor's name
+        name: String,
+        /// The list, PEM or DER
+        list: PathBuf,
+    },
+    /// List the trust anchors of a tenant, their authorities and their revocation lists
+    #[command(after_help = "Example:\n  clarence trust-anchor list --tenant tax-office")]
+    List {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Take a trust anchor away; sessions of its certificates end
+    #[command(after_help = "Example:\n  clarence trust-anchor remove --tenant tax-office cards")]
+    Remove {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// The anchor's name
+        name: String,
+    },
+}
+
+impl TrustAnchor {
+    /// Its name in envelopes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "trust-anchor.add",
+            Self::Crl { .. } => "trust-anchor.crl",
+            Self::List { .. } => "trust-anchor.list",
+            Self::Remove { .. } => "trust-anchor.remove",
+        }
+    }
+}
+
 /// `clarence policy`
 #[derive(Subcommand, Debug)]
 pub enum Policy {

@@ -88,12 +88,12 @@ pub enum Element {
     Group(String, Vec<Element>),
 }
 
-/// What a form to STS or IAM came to.
+/// What a form to STS or IAM, or a certificate that asks for a session, came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// The action.
     pub action: String,
-    /// `sts` or `iam`.
+    /// `sts`, `iam` or `rolesanywhere`.
     pub service: String,
     /// What it came to.
     pub elements: Vec<Element>,
@@ -105,7 +105,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Checks who signed the request; records the denial itself when it refuses.
     async fn identify(&self, head: &RequestHead<'_>) -> Result<Identified, Refusal>;
 
-    /// A form to STS or IAM: who asks is checked, decided and done in one; a denial is recorded.
+    /// A form to STS or IAM, or a certificate that asks for a session: who asks is checked, decided and done in one; a denial is recorded.
     async fn query(&self, head: &RequestHead<'_>, form: Vec<u8>) -> Result<Answered, Refusal>;
 
     /// ListBuckets.

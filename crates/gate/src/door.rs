@@ -5,6 +5,7 @@ use crate::backend::{Answered, Backend, Identified};
 use crate::body::out::Out;
 use crate::body::{Wire, incoming};
 use crate::config::Config;
+use crate::form::{self, Tongue};
 use crate::ops::{Ops, Readiness, Seen};
 use crate::query::Query;
 use crate::refuse::No;
@@ -12,7 +13,7 @@ use crate::target::Target;
 use crate::ticket::{Asked, Ticket};
 use crate::verb::Verb;
 use crate::verbs::Verbs;
-use crate::{document, form, unsupported};
+use crate::{document, unsupported};
 use authn::RequestHead;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, SERVER};
@@ -142,7 +143,7 @@ impl Door {
         let (parts, body) = request.into_parts();
         let mut wire = Wire::new(body, &parts.headers);
         let mut answer = match self.form(&parts, &mut wire).await {
-            Some(answered) => Ok(form::answer(answered, id)),
+            Some((tongue, answered)) => Ok(form::answer(answered, tongue, id)),
             None => self.go(parts, &mut wire, verb).await,
         };
         if wire.answered_unasked() {
@@ -213,17 +214,15 @@ impl Door {
         self.ask(plain, &ticket).await
     }
 
-    /// Answers a form to STS or IAM; nothing, if the request is none.
+    /// Answers a form to STS or IAM, or a certificate that asks for a session; nothing, if the request is none.
     async fn form(
         &self,
         parts: &http::request::Parts,
         wire: &mut Wire,
-    ) -> Option<Result<Answered, No>> {
+    ) -> Option<(Tongue, Result<Answered, No>)> {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         let target = Target::parse(parts.uri.path(), host, &self.config.domains).ok()?;
-        if !form::is(&parts.method, &target, &parts.headers) {
-            return None;
-        }
+        let tongue = form::tongue(&parts.method, &target, parts)?;
         let answered = async {
             self.open().await?;
             let form = form::read(&parts.headers, wire, self.config.idle_timeout).await?;
@@ -231,7 +230,7 @@ impl Door {
             let head = head(parts, &headers);
             Ok(self.backend.query(&head, form.to_vec()).await?)
         };
-        Some(answered.await)
+        Some((tongue, answered.await))
     }
 
     async fn identify(&self, parts: &http::request::Parts) -> Result<Identified, No> {

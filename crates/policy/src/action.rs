@@ -84,6 +84,10 @@ actions! {
     AssumeRole Account,
     /// Act as a role on the word of an identity provider.
     AssumeRoleWithWebIdentity Account,
+    /// Give a session what its certificate says: asked of trust policies only.
+    TagSession Account,
+    /// Give a session the name in its certificate: asked of trust policies only.
+    SetSourceIdentity Account,
     /// Make a person's or a workload's identity.
     CreateUser Account,
     /// Make a role.

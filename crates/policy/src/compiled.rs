@@ -1,6 +1,7 @@
 //! Documents ready to decide: translated and read once, when they are loaded, not for each request.
 
 use crate::action::Action;
+use crate::document::conditions::tag_attribute;
 use crate::document::{DocumentError, Kind, Reach, translate};
 use crate::standing::Question;
 use aws_lc_rs::digest;
@@ -152,11 +153,15 @@ impl Compiled {
 /// The facts that documents can speak of.
 fn schema() -> String {
     let actions: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
+    let tags: String = authn::x509::tag_names()
+        .map(|tag| format!(", {}?: String", tag_attribute(&tag)))
+        .collect();
     format!(
         "namespace Clarence {{ entity Asker; entity Thing; action {} appliesTo {{ principal: [Asker], \
-         resource: [Thing], context: {{ arn: String, account: String, principal: String, session?: String, \
+         resource: [Thing], context: {{ arn: String, account?: String, principal: String, session?: String, \
          username?: String, now: Long, secure: Bool, sourceIp?: ipaddr, prefix?: String, version?: String, \
-         groups?: Set<String>, sub?: String, aud?: String, issuer?: String }} }}; }}",
+         groups?: Set<String>, sub?: String, aud?: String, issuer?: String, service?: String, \
+         sourceArn?: String, sourceAccount?: String, sourceIdentity?: String{tags} }} }}; }}",
         actions.join(", ")
     )
 }

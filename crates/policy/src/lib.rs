@@ -23,4 +23,4 @@ pub use compiled::{Compiled, Extent, Word};
 pub use decide::{Denial, Permit, Reason, Show};
 pub use document::DocumentError;
 pub use set::{Policies, PolicyError};
-pub use standing::{Asked, Claims, Principal, Question, Standing};
+pub use standing::{Asked, CERTIFICATES_SERVICE, Claims, Principal, Question, Standing};

@@ -3,6 +3,7 @@
 
 use crate::action::{Action, Resource};
 use crate::compiled::Compiled;
+use crate::document::conditions::tag_attribute;
 use authn::Via;
 use aws_lc_rs::digest;
 use cedar_policy::{Context, EntityUid, Request, RestrictedExpression};
@@ -10,6 +11,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use words::{TenantId, UnixMillis};
+
+/// The service that speaks for who signed with a certificate, as trust policies name it.
+pub const CERTIFICATES_SERVICE: &str = "rolesanywhere.amazonaws.com";
 
 /// What an identity is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +26,11 @@ pub enum Principal {
     Role(String, String),
     /// Somebody of whom only an identity provider has spoken, before there is a session.
     Web,
+    /// Somebody who signed with a certificate, before there is a session.
+    Certificate,
 }
 
-/// What an identity provider said of a session's holder.
+/// What an identity provider, or a certificate, said of a session's holder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claims {
     /// Who said it.
@@ -35,6 +41,19 @@ pub struct Claims {
     pub audience: Option<String>,
     /// Groups the holder is in.
     pub groups: Vec<String>,
+    /// Names in the holder's certificate: `x509Subject/CN` and its value.
+    pub tags: Vec<(String, String)>,
+    /// The trust anchor, while a certificate asks for a session.
+    pub anchor: Option<String>,
+}
+
+impl Claims {
+    /// The name in the subject of the certificate that the holder signed in with.
+    #[must_use]
+    pub fn source_identity(&self) -> Option<&str> {
+        let found = self.tags.iter().find(|(name, _)| name == "x509Subject/CN");
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// A caller's place in its tenant.
@@ -59,6 +78,8 @@ impl Standing {
                 subject: None,
                 audience: None,
                 groups: Vec::new(),
+                tags: Vec::new(),
+                anchor: None,
             },
             documents: Vec::new(),
             digest: [0; 32],
@@ -97,12 +118,18 @@ impl Standing {
             &self.claims.issuer,
             &self.claims.subject,
             &self.claims.audience,
+            &self.claims.anchor,
         ] {
             add(claim.as_deref().unwrap_or_default().as_bytes());
         }
         add(&(self.claims.groups.len() as u64).to_be_bytes());
         for group in &self.claims.groups {
             add(group.as_bytes());
+        }
+        add(&(self.claims.tags.len() as u64).to_be_bytes());
+        for (name, value) in &self.claims.tags {
+            add(name.as_bytes());
+            add(value.as_bytes());
         }
         for document in &self.documents {
             add(document.digest());
@@ -153,6 +180,7 @@ impl Standing {
             Principal::User(name) => format!("arn:aws:iam::{tenant}:user/{name}"),
             Principal::Role(name, _) => format!("arn:aws:iam::{tenant}:role/{name}"),
             Principal::Web => format!("arn:aws:sts::{tenant}:web-identity"),
+            Principal::Certificate => format!("arn:aws:sts::{tenant}:certificate"),
         }
     }
 
@@ -168,6 +196,29 @@ impl Standing {
         }
     }
 
+    /// What can be said of who it is. A stranger who only wants a session has no account.
+    fn of_principal(&self) -> Vec<(&'static str, RestrictedExpression)> {
+        let account = text(&self.tenant.to_string());
+        let mut facts = vec![("principal", text(&self.arn()))];
+        match &self.principal {
+            Principal::Web => {}
+            Principal::Certificate => facts.extend([
+                ("service", text(CERTIFICATES_SERVICE)),
+                ("sourceAccount", account),
+            ]),
+            Principal::Root | Principal::User(_) | Principal::Role(..) => {
+                facts.push(("account", account));
+            }
+        }
+        if let Some(arn) = self.session_arn() {
+            facts.push(("session", text(&arn)));
+        }
+        if let Principal::User(name) = &self.principal {
+            facts.push(("username", text(name)));
+        }
+        facts
+    }
+
     /// The question whether it may do `asked`.
     pub(crate) fn question(
         &self,
@@ -177,20 +228,12 @@ impl Standing {
         via: Via,
         now: UnixMillis,
     ) -> Result<Question, String> {
-        let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
-        let mut facts = vec![
+        let mut facts = self.of_principal();
+        facts.extend([
             ("arn", text(&asked.arn())),
-            ("account", text(&self.tenant.to_string())),
-            ("principal", text(&self.arn())),
             ("now", millis(now)),
             ("secure", RestrictedExpression::new_bool(via.secure)),
-        ];
-        if let Some(arn) = self.session_arn() {
-            facts.push(("session", text(&arn)));
-        }
-        if let Principal::User(name) = &self.principal {
-            facts.push(("username", text(name)));
-        }
+        ]);
         // Reading an address costs as much as a decision: only where somebody asks for it.
         let of_source = self.documents.iter().any(|document| document.of_source())
             || bucket.is_some_and(Compiled::of_source);
@@ -203,6 +246,8 @@ impl Standing {
             ("issuer", self.claims.issuer.as_deref()),
             ("sub", self.claims.subject.as_deref()),
             ("aud", self.claims.audience.as_deref()),
+            ("sourceArn", self.claims.anchor.as_deref()),
+            ("sourceIdentity", self.claims.source_identity()),
         ] {
             facts.extend(value.map(|value| (name, text(value))));
         }
@@ -210,9 +255,12 @@ impl Standing {
             let groups = self.claims.groups.iter().map(|group| text(group));
             facts.push(("groups", RestrictedExpression::new_set(groups)));
         }
+        let tags = self.claims.tags.iter();
+        let tags = tags.map(|(name, value)| (tag_attribute(name), text(value)));
         let facts = facts
             .into_iter()
-            .map(|(name, fact)| (name.to_owned(), fact));
+            .map(|(name, fact)| (name.to_owned(), fact))
+            .chain(tags);
         let context = Context::from_pairs(facts).map_err(|error| error.to_string())?;
         let action = names
             .actions
@@ -343,6 +391,10 @@ impl AskNames {
                 .collect::<Result<_, String>>()?,
         })
     }
+}
+
+fn text(value: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(value.to_owned())
 }
 
 fn millis(time: UnixMillis) -> RestrictedExpression {

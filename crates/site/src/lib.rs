@@ -7,6 +7,7 @@
 
 pub mod accept_loss;
 mod agreement;
+mod anchor;
 pub mod apart;
 pub mod backup;
 mod buckets;

@@ -70,6 +70,7 @@ impl Performs for Node {
                     .await
             }
             Request::Identity(asked) => self.identity(asked).await,
+            Request::TrustAnchor(asked) => self.trust_anchor(asked).await,
             Request::MeterExport { tenant } => self.meter_export(tenant).await,
             Request::QuotaSet {
                 tenant,
@@ -114,15 +115,17 @@ impl Performs for Node {
             Request::Rotate { what } => self.rotate(what).await,
             Request::RotateStatus => self.rotate_status().await,
             Request::CryptoInventory => self.inventory().await,
-            Request::Stop => {
-                self.stop.send_replace(true);
-                Ok(json!({ "stopping": true }))
-            }
+            Request::Stop => Ok(self.stop_asked()),
         }
     }
 }
 
 impl Node {
+    fn stop_asked(&self) -> Value {
+        self.stop.send_replace(true);
+        json!({ "stopping": true })
+    }
+
     async fn key_suspend_asked(&self, access_key: &str) -> Result<Value, Failure> {
         let id = AccessKeyId::parse(access_key).map_err(|e| Failure::new("usage", e))?;
         self.rooms.vault.key_suspend(&id).await?;

@@ -271,7 +271,7 @@ impl Vault {
     }
 }
 
-fn too_many() -> Refusal {
+pub(crate) fn too_many() -> Refusal {
     Refusal {
         code: "SlowDown",
         status: 503,

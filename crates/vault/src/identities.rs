@@ -387,7 +387,9 @@ impl Vault {
                     && match standing.principal() {
                         policy::Principal::User(user) => !role && user == name,
                         policy::Principal::Role(of, _) => role && of == name,
-                        policy::Principal::Root | policy::Principal::Web => false,
+                        policy::Principal::Root
+                        | policy::Principal::Web
+                        | policy::Principal::Certificate => false,
                     }
             };
             let held: Vec<_> = secrets
@@ -500,7 +502,7 @@ fn shown(row: IdentityRow, sort: Sort) -> IdentityInfo {
     }
 }
 
-fn checked_name(name: &str) -> Result<(), VaultError> {
+pub(crate) fn checked_name(name: &str) -> Result<(), VaultError> {
     let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
         && name
             .bytes()

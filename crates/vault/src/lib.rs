@@ -11,8 +11,10 @@
 mod admin;
 mod admit;
 mod agreements;
+mod anchors;
 mod attempts;
 mod buckets;
+mod certificates;
 mod entries;
 mod error;
 mod found;
@@ -53,6 +55,7 @@ mod upkeep;
 
 pub use admin::{NewAccessKey, TenantInfo};
 pub use agreements::{AgreementFacts, AgreementStep, SignerOf};
+pub use anchors::AnchorInfo;
 pub use buckets::BucketFacts;
 pub use error::VaultError;
 pub use found::{Founded, found};

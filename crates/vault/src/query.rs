@@ -35,7 +35,7 @@ pub enum Element {
 pub struct QueryDone {
     /// The action.
     pub action: String,
-    /// `sts` or `iam`.
+    /// `sts`, `iam` or `rolesanywhere`.
     pub service: &'static str,
     /// What it came to.
     pub elements: Vec<Element>,
@@ -146,11 +146,14 @@ pub(crate) struct Asks {
 }
 
 impl Vault {
-    /// Answers a form to STS or IAM. What is refused is on its way to the ledger when this returns.
+    /// Answers a form to STS or IAM, or a certificate that asks for a session. What is refused is on its way to the ledger when this returns.
     pub async fn query(&self, head: &RequestHead<'_>, body: &[u8]) -> Result<QueryDone, Refusal> {
         let Ok(secrets) = self.secrets() else {
             return Err(crate::identify::sealed());
         };
+        if head.raw_path == authn::x509::CREATE_SESSION_PATH {
+            return self.create_session(&secrets, head, body).await;
+        }
         let mut form = Form::read(body)?;
         let action = form.want("Action")?;
         let version = form.take("Version");

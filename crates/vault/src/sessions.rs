@@ -22,6 +22,10 @@ use words::{AccessKeyId, TenantId, UnixMillis};
 use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
+/// What is in a token. Those of version 1 know no certificates; they end within half a day of an upgrade.
+const SESSION_VERSION: u8 = 2;
+/// Most tags of a session.
+const TAGS_MAX: u16 = 64;
 /// Longest token, in characters.
 const TOKEN_CHARS_MAX: usize = 16 * 1024;
 /// How long a key seals new tokens.
@@ -41,6 +45,20 @@ pub(crate) struct Session {
     pub claims: Claims,
     /// The session's own policy; empty for none.
     pub policy: String,
+    /// The certificate that it was given for.
+    pub bearer: Option<Bearing>,
+}
+
+/// Which certificate a session was given for, so that it ends with the certificate's anchor or at its revocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bearing {
+    /// The trust anchor.
+    pub anchor: String,
+    /// When that was made: another one under its name is another one.
+    pub made: UnixMillis,
+    /// SHA-256 of the issuer's name.
+    pub issuer: [u8; 32],
+    pub serial: Vec<u8>,
 }
 
 /// A session as its holder gets it.
@@ -52,7 +70,7 @@ pub(crate) struct Issued {
 impl Session {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let claim = |claim: &Option<String>| claim.clone().unwrap_or_default();
-        let mut writer = Writer::versioned(VERSION)
+        let mut writer = Writer::versioned(SESSION_VERSION)
             .bytes(self.access_key.as_str().as_bytes())
             .bytes(self.secret.as_bytes())
             .bytes(self.role.as_bytes())
@@ -68,11 +86,24 @@ impl Session {
         for group in &self.claims.groups {
             writer = writer.bytes(group.as_bytes());
         }
+        writer = writer.u16(u16::try_from(self.claims.tags.len()).unwrap_or(u16::MAX));
+        for (name, value) in &self.claims.tags {
+            writer = writer.bytes(name.as_bytes()).bytes(value.as_bytes());
+        }
+        writer = match &self.bearer {
+            None => writer.u8(0),
+            Some(of) => writer
+                .u8(1)
+                .bytes(of.anchor.as_bytes())
+                .u64(of.made.0)
+                .raw(&of.issuer)
+                .bytes(&of.serial),
+        };
         Zeroizing::new(writer.finish())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let (_, mut reader) = Reader::versioned(bytes, VERSION)?;
+        let (version, mut reader) = Reader::versioned(bytes, SESSION_VERSION)?;
         let text = |reader: &mut Reader<'_>| {
             let bytes = reader.bytes(8192)?;
             String::from_utf8(bytes.to_vec()).map_err(|_| WireError::Field("text"))
@@ -88,11 +119,29 @@ impl Session {
             issuer: claim(text(&mut reader)?),
             subject: claim(text(&mut reader)?),
             audience: claim(text(&mut reader)?),
-            groups: Vec::new(),
+            ..Claims::default()
         };
         let policy = text(&mut reader)?;
         for _ in 0..reader.u16()? {
             claims.groups.push(text(&mut reader)?);
+        }
+        let mut bearer = None;
+        if version >= SESSION_VERSION {
+            let count = reader.u16()?;
+            if count > TAGS_MAX {
+                return Err(WireError::Field("tags"));
+            }
+            for _ in 0..count {
+                claims.tags.push((text(&mut reader)?, text(&mut reader)?));
+            }
+            if reader.u8()? == 1 {
+                bearer = Some(Bearing {
+                    anchor: text(&mut reader)?,
+                    made: UnixMillis(reader.u64()?),
+                    issuer: reader.array()?,
+                    serial: reader.bytes(64)?.to_vec(),
+                });
+            }
         }
         reader.finish()?;
         Ok(Self {
@@ -105,6 +154,7 @@ impl Session {
             parent,
             claims,
             policy,
+            bearer,
         })
     }
 }
@@ -208,6 +258,9 @@ impl Vault {
             // Sessions of sessions are held by their own end and role; a stored credential is looked at.
             let row = self.known(secrets, parent).await?;
             suspended |= row.is_some_and(|known| known.credential.suspended);
+        }
+        if let Some(of) = &session.bearer {
+            suspended |= !self.still_bears(&tenant, of).await?;
         }
         let who = Principal::Role(session.role, session.name);
         let holder = self.holder(secrets, &tenant, who, session.claims, texts, suspended)?;
@@ -354,8 +407,16 @@ mod tests {
                 subject: Some("anna".into()),
                 audience: None,
                 groups: vec!["red".into()],
+                tags: vec![("x509Subject/CN".into(), "Anna".into())],
+                anchor: None,
             },
             policy: "{}".into(),
+            bearer: Some(Bearing {
+                anchor: "cards".into(),
+                made: UnixMillis(3),
+                issuer: [7; 32],
+                serial: vec![0, 200],
+            }),
         };
         let bytes = session.encode();
         assert!(Session::decode(&bytes).unwrap() == session);

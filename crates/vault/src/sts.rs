@@ -8,7 +8,7 @@ use crate::identities::SESSION_SECONDS;
 use crate::query::{Asks, Element, Form, iso, refusal, text};
 use crate::record::identity::{IdentityRow, Sort};
 use crate::secrets::{Secrets, Tenant};
-use crate::sessions::{Issued, Session};
+use crate::sessions::{Bearing, Issued, Session};
 use authn::Via;
 use ledger::Kind;
 use policy::document::Kind as For;
@@ -21,23 +21,47 @@ const POLICY_BYTES_MAX: usize = 4096;
 /// Longest session of a session, in seconds, as STS has it.
 const CHAINED_SECONDS_MAX: u32 = 3600;
 
-/// What both actions ask for.
-struct Wanted {
-    tenant: Option<TenantId>,
-    role: String,
-    name: String,
-    seconds: u32,
-    policy: String,
+/// What is asked for a session, whoever asks.
+pub(crate) struct Wanted {
+    pub tenant: Option<TenantId>,
+    pub role: String,
+    pub name: String,
+    pub seconds: u32,
+    pub policy: String,
+}
+
+/// Whom a session comes of, and what it carries of that.
+#[derive(Default)]
+pub(crate) struct Origin {
+    /// The access key that asked; empty for strangers.
+    pub parent: String,
+    /// When that ends.
+    pub ends: Option<UnixMillis>,
+    pub claims: Claims,
+    pub bearer: Option<Bearing>,
+}
+
+/// Whether a name fits a session.
+pub(crate) fn is_session_name(name: &str) -> bool {
+    (2..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || b"_=,.@-+".contains(&c))
+}
+
+/// Tenant and name in a role's ARN.
+pub(crate) fn role_of(arn: &str) -> (Option<TenantId>, String) {
+    arn.strip_prefix("arn:aws:iam::")
+        .and_then(|rest| rest.split_once(":role/"))
+        .map_or((None, String::new()), |(tenant, role)| {
+            (TenantId::parse(tenant), role.to_owned())
+        })
 }
 
 fn wanted(form: &mut Form) -> Result<Wanted, Refusal> {
     let arn = form.want("RoleArn")?;
     let name = form.want("RoleSessionName")?;
-    let fits = (2..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || b"_=,.@-+".contains(&c));
-    if !fits {
+    if !is_session_name(&name) {
         return Err(refusal(
             "ValidationError",
             400,
@@ -60,12 +84,7 @@ fn wanted(form: &mut Form) -> Result<Wanted, Refusal> {
             format!("the session's policy has more than {POLICY_BYTES_MAX} bytes"),
         ));
     }
-    let (tenant, role) = arn
-        .strip_prefix("arn:aws:iam::")
-        .and_then(|rest| rest.split_once(":role/"))
-        .map_or((None, String::new()), |(tenant, role)| {
-            (TenantId::parse(tenant), role.to_owned())
-        });
+    let (tenant, role) = role_of(&arn);
     Ok(Wanted {
         tenant,
         role,
@@ -115,10 +134,14 @@ impl Vault {
             groups: standing.claims().groups.clone(),
             ..Claims::default()
         };
-        let parent = asks.caller.access_key().to_string();
-        let ends = asks.known.credential.not_after;
+        let origin = Origin {
+            parent: asks.caller.access_key().to_string(),
+            ends: asks.known.credential.not_after,
+            claims,
+            bearer: None,
+        };
         let issued = self
-            .session(secrets, tenant, wanted, longest, ends, parent, claims)
+            .session(secrets, tenant, wanted, longest, origin)
             .await?;
         let mut fields = self.fields_of(Kind::Admin, &asks.who, "AssumeRole");
         fields.resource = Some(issued.session.access_key.to_string());
@@ -129,7 +152,7 @@ impl Vault {
     }
 
     /// What the role's trust policy says to somebody.
-    fn trusts(
+    pub(crate) fn trusts(
         &self,
         secrets: &Secrets,
         tenant: &Tenant,
@@ -147,16 +170,13 @@ impl Vault {
         Ok(self.policies.told(standing, &trust, &asked, via, now) == Word::Allow)
     }
 
-    #[allow(clippy::too_many_arguments)] // whose, what, how long, from whom
-    async fn session(
+    pub(crate) async fn session(
         &self,
         secrets: &Secrets,
         tenant: &Tenant,
         wanted: Wanted,
         longest: u32,
-        ends: Option<UnixMillis>,
-        parent: String,
-        claims: Claims,
+        origin: Origin,
     ) -> Result<Issued, Refusal> {
         if !wanted.policy.is_empty() {
             Compiled::check(&wanted.policy, For::Identity, tenant.id)
@@ -178,10 +198,11 @@ impl Vault {
             role: wanted.role,
             name: wanted.name,
             issued: now,
-            expires: ends.map_or(end, |ends| ends.min(end)),
-            parent,
-            claims,
+            expires: origin.ends.map_or(end, |ends| ends.min(end)),
+            parent: origin.parent,
+            claims: origin.claims,
             policy: wanted.policy,
+            bearer: origin.bearer,
         };
         Ok(self.issue(secrets, tenant, session).await?)
     }
@@ -201,16 +222,12 @@ impl Vault {
                 let subject = claims.subject.clone().unwrap_or_default();
                 let (audience, issuer) = (claims.audience.clone(), claims.issuer.clone());
                 let longest = row.session_seconds_max;
+                let origin = Origin {
+                    claims,
+                    ..Origin::default()
+                };
                 let issued = self
-                    .session(
-                        secrets,
-                        &tenant,
-                        wanted,
-                        longest,
-                        None,
-                        String::new(),
-                        claims,
-                    )
+                    .session(secrets, &tenant, wanted, longest, origin)
                     .await?;
                 let mut fields = self.fields(Kind::Admin);
                 fields.tenant = Some(tenant.id);
@@ -279,6 +296,7 @@ impl Vault {
             subject: Some(told.subject),
             audience: Some(told.audience),
             groups: told.groups,
+            ..Claims::default()
         };
         let role = self.identity(&tenant, Sort::Role, &wanted.role).await?;
         let Some((_, row)) = role.filter(|(_, row)| !row.suspended && !tenant.suspended) else {

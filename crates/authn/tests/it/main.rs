@@ -5,8 +5,10 @@
 
 mod aws_examples;
 mod botocore;
+mod certificates;
 mod chunked_model;
 mod hostile;
+mod maker;
 mod refusals;
 mod sign;
 mod tokens;

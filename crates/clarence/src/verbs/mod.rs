@@ -19,6 +19,7 @@ mod shares;
 mod sites;
 mod status;
 pub mod tls;
+mod trust_anchor;
 mod verify;
 mod witnessed;
 
@@ -113,6 +114,7 @@ async fn ask(verb: Verb, settings: &Settings, talk: Talk) -> Outcome {
         Verb::Tenant(asked) => keys::tenant(settings, asked, talk).await,
         Verb::Key(asked) => keys::key(settings, asked, talk).await,
         Verb::Identity(asked) => identity::identity(settings, asked, talk).await,
+        Verb::TrustAnchor(asked) => trust_anchor::trust_anchor(settings, asked, talk).await,
         Verb::Meter(asked) => identity::meter(settings, asked, talk).await,
         Verb::Policy(asked) => identity::policy(settings, asked, talk).await,
         Verb::Ledger(asked) => ledger::ledger(settings, asked, talk).await,

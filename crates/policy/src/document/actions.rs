@@ -34,6 +34,8 @@ const TABLE: &[(&str, &[Action])] = &[
         "sts:AssumeRoleWithWebIdentity",
         &[Action::AssumeRoleWithWebIdentity],
     ),
+    ("sts:TagSession", &[Action::TagSession]),
+    ("sts:SetSourceIdentity", &[Action::SetSourceIdentity]),
     ("iam:CreateUser", &[Action::CreateUser]),
     ("iam:CreateRole", &[Action::CreateRole]),
     ("iam:PutUserPolicy", &[Action::PutUserPolicy]),

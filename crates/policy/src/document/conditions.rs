@@ -15,6 +15,7 @@ enum Sort {
     Flag,
     Time,
     Set,
+    Arn,
 }
 
 /// Key in documents (lower case), attribute of the question, sort.
@@ -24,7 +25,7 @@ const KEYS: &[(&str, &str, Sort)] = &[
     ("aws:currenttime", "now", Sort::Time),
     ("aws:epochtime", "now", Sort::Time),
     ("aws:username", "username", Sort::Text),
-    ("aws:principalarn", "principal", Sort::Text),
+    ("aws:principalarn", "principal", Sort::Arn),
     ("aws:principalaccount", "account", Sort::Text),
     ("s3:prefix", "prefix", Sort::Text),
     ("s3:versionid", "version", Sort::Text),
@@ -32,15 +33,39 @@ const KEYS: &[(&str, &str, Sort)] = &[
     ("jwt:sub", "sub", Sort::Text),
     ("jwt:aud", "aud", Sort::Text),
     ("jwt:iss", "issuer", Sort::Text),
+    ("aws:sourcearn", "sourceArn", Sort::Arn),
+    ("aws:sourceaccount", "sourceAccount", Sort::Text),
+    ("sts:sourceidentity", "sourceIdentity", Sort::Text),
+    ("aws:sourceidentity", "sourceIdentity", Sort::Text),
 ];
+
+/// What a key is called in questions, and its sort.
+fn known(key: &str) -> Option<(String, Sort)> {
+    let tag = || {
+        let name = key
+            .split_once('/')
+            .filter(|(before, _)| before.eq_ignore_ascii_case("aws:principaltag"))?
+            .1;
+        authn::x509::tag_names()
+            .find(|known| known.eq_ignore_ascii_case(name))
+            .map(|known| (tag_attribute(&known), Sort::Text))
+    };
+    KEYS.iter()
+        .find(|(name, ..)| key.eq_ignore_ascii_case(name))
+        .map(|(_, attribute, sort)| ((*attribute).to_owned(), *sort))
+        .or_else(tag)
+}
+
+/// What the tag of a certificate's name is called in questions: `x509Subject_CN`.
+pub(crate) fn tag_attribute(tag: &str) -> String {
+    tag.replace('/', "_")
+}
 
 /// One operator on one key, in Cedar's terms.
 pub(crate) fn condition(operator: &str, key: &str, values: &[String]) -> Result<String, String> {
-    let (attribute, sort) = KEYS
-        .iter()
-        .find(|(name, ..)| key.eq_ignore_ascii_case(name))
-        .map(|(_, attribute, sort)| (*attribute, *sort))
-        .ok_or_else(|| format!("the condition key {key:?} is not known here"))?;
+    let (attribute, sort) =
+        known(key).ok_or_else(|| format!("the condition key {key:?} is not known here"))?;
+    let attribute = attribute.as_str();
     if values.is_empty() {
         return Err(format!("the condition on {key:?} has no value"));
     }
@@ -70,6 +95,7 @@ pub(crate) fn condition(operator: &str, key: &str, values: &[String]) -> Result<
     };
     let (inside, negated) = match sort {
         Sort::Text => of_text(operator, attribute, values)?,
+        Sort::Arn => of_arn(operator, attribute, values)?,
         Sort::Address => of_address(operator, attribute, values)?,
         Sort::Flag if operator == "Bool" => (of_flag(attribute, values)?, false),
         Sort::Time => (of_time(operator, attribute, values)?, false),
@@ -114,6 +140,21 @@ fn of_text(operator: &str, attribute: &str, values: &[String]) -> Result<(String
         "StringNotLike" => Ok((like()?, true)),
         other => Err(unknown(other)),
     }
+}
+
+/// `ArnEquals` and `ArnLike` are one in IAM: wildcards count in both, field by field, which is not translated.
+fn of_arn(operator: &str, attribute: &str, values: &[String]) -> Result<(String, bool), String> {
+    let operator = match operator {
+        "ArnEquals" | "ArnLike" => "StringEquals",
+        "ArnNotEquals" | "ArnNotLike" => "StringNotEquals",
+        other => return of_text(other, attribute, values),
+    };
+    if let Some(value) = values.iter().find(|value| value.contains(['*', '?'])) {
+        return Err(format!(
+            "the wildcard in the ARN {value:?} is not translated"
+        ));
+    }
+    of_text(operator, attribute, values)
 }
 
 fn of_address(

@@ -6,7 +6,7 @@
 
 pub(crate) mod actions;
 mod cedar;
-mod conditions;
+pub(crate) mod conditions;
 mod json;
 mod principals;
 mod statement;

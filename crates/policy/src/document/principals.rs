@@ -3,7 +3,8 @@
 
 use super::cedar::text;
 use super::json::Json;
-use super::{DocumentError, shortened, texts};
+use super::{DocumentError, Kind, shortened, texts};
+use crate::standing::CERTIFICATES_SERVICE;
 use words::TenantId;
 
 /// The condition that the asker is one of those named; `None` if everybody is.
@@ -11,6 +12,7 @@ pub(crate) fn translate(
     place: &str,
     value: Json,
     deny: bool,
+    kind: Kind<'_>,
     tenant: TenantId,
 ) -> Result<Option<String>, DocumentError> {
     let groups = match value {
@@ -33,10 +35,11 @@ pub(crate) fn translate(
                     "(context has issuer && context.issuer == {})",
                     text(&name)
                 )),
+                "Service" if kind == Kind::Trust => Some(service(&place, &name)?),
                 _ => {
                     return Err(DocumentError::new(
                         &place,
-                        "only principals of the kinds AWS and Federated can be named",
+                        "only principals of the kinds AWS and Federated can be named, and Service in a trust policy",
                     ));
                 }
             };
@@ -102,6 +105,27 @@ fn named(
     }
 }
 
+/// The one service there is: it speaks for who signed with a certificate.
+fn service(place: &str, name: &str) -> Result<String, DocumentError> {
+    if name == CERTIFICATES_SERVICE {
+        return Ok(format!(
+            "(context has service && context.service == {})",
+            text(name)
+        ));
+    }
+    Err(DocumentError::new(
+        place,
+        format!(
+            "{:?} is no service here; {CERTIFICATES_SERVICE} is",
+            shortened(name)
+        ),
+    ))
+}
+
+/// Whoever has a credential of the tenant. A stranger who only wants a session has no account.
 fn everybody(account: &str) -> String {
-    format!("context.account == {}", text(account))
+    format!(
+        "(context has account && context.account == {})",
+        text(account)
+    )
 }

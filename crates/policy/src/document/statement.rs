@@ -93,7 +93,7 @@ fn of_principal(
     match (principal, kind.has_principals()) {
         (Some(value), true) => {
             let place = format!("{place}.Principal");
-            principals::translate(&place, value, !allow, tenant)
+            principals::translate(&place, value, !allow, kind, tenant)
         }
         (None, true) => Err(DocumentError::new(place, "Principal is missing")),
         (Some(_), false) => Err(DocumentError::new(
@@ -154,13 +154,19 @@ fn of_actions(place: &str, value: Json) -> Result<Vec<Action>, DocumentError> {
 }
 
 fn only_sts(place: &str, actions: &[Action]) -> Result<(), DocumentError> {
-    let sts = [Action::AssumeRole, Action::AssumeRoleWithWebIdentity];
+    let sts = [
+        Action::AssumeRole,
+        Action::AssumeRoleWithWebIdentity,
+        Action::TagSession,
+        Action::SetSourceIdentity,
+    ];
     if actions.iter().all(|action| sts.contains(action)) {
         return Ok(());
     }
     Err(DocumentError::new(
         &format!("{place}.Action"),
-        "a trust policy is about sts:AssumeRole and sts:AssumeRoleWithWebIdentity only",
+        "a trust policy is about sts:AssumeRole, sts:AssumeRoleWithWebIdentity, sts:TagSession and \
+         sts:SetSourceIdentity only",
     ))
 }
 

@@ -1,6 +1,7 @@
 //! The control socket: how the command line talks to the running node.
 
 mod agreement;
+mod anchor;
 mod client;
 pub mod erasure;
 mod identity;
@@ -10,6 +11,7 @@ mod protocol;
 mod server;
 
 pub use agreement::{AgreementAsked, SideAsked};
+pub use anchor::TrustAnchor;
 pub use client::{CallError, call};
 pub use identity::Identity;
 pub use lending::Lending;

@@ -53,6 +53,8 @@ pub enum Request {
     },
     /// People, workloads, roles, policies.
     Identity(super::identity::Identity),
+    /// Authorities of certificates.
+    TrustAnchor(super::anchor::TrustAnchor),
     /// Stops a credential.
     KeySuspend {
         /// The access key.

@@ -7,10 +7,13 @@ mod agreements_model;
 mod authorisation;
 mod bodies;
 mod canary;
+mod certificates;
 mod digests;
 mod faults;
 mod garbage;
 mod groups;
+#[path = "../../../authn/tests/it/maker.rs"]
+mod maker;
 mod multipart;
 mod people;
 mod races;

@@ -24,6 +24,10 @@ pub enum Sort {
     BucketPolicy = b'b',
     /// An identity provider.
     Provider = b'p',
+    /// A trust anchor, in parts; the 32 bytes are 30 of a hash of its name and the part's number.
+    Anchor = b'a',
+    /// A signature that gave a session; the 32 bytes are when it was made and 24 of its digest.
+    Spent = b'x',
     /// A key that seals session tokens; the 32 bytes are its id and zeros.
     SessionKey = b's',
     /// What a tenant used in one hour; the 32 bytes are the hour since 1970 and zeros.

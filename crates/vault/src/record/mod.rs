@@ -3,6 +3,7 @@
 
 pub mod access_key;
 pub mod agreement;
+pub mod anchor;
 pub mod bucket;
 pub mod cohorts;
 pub mod identity;
