@@ -1,5 +1,5 @@
 //! JSON web tokens of identity providers (RFC 7519), checked against keys that were put here by hand (RFC
-//! 7517). Only RS256, ES256 and EdDSA; the algorithm is the key's, what a token's header says must agree with
+//! 7517). Only RS256, ES256 and Ed25519, which is also called EdDSA (RFC 9864); the algorithm is the key's, what a token's header says must agree with
 //! it. No `none`, no HMAC, no key or address taken from a token, no token without an end.
 
 use aws_lc_rs::signature::{
@@ -31,7 +31,7 @@ pub enum JwtError {
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
     /// Its algorithm is not taken.
-    #[error("the token's algorithm is not taken; RS256, ES256 and EdDSA are")]
+    #[error("the token's algorithm is not taken; RS256, ES256 and EdDSA (Ed25519) are")]
     Algorithm,
     /// No key of the provider made it.
     #[error("no key of the provider signed the token")]
@@ -124,7 +124,7 @@ impl Keys {
                 },
                 _ => return wrong("only RSA, EC with P-256 and OKP with Ed25519 are taken"),
             };
-            if text("alg").is_some_and(|word| word != algorithm) {
+            if text("alg").is_some_and(|word| named(word) != algorithm) {
                 return wrong("its alg does not fit its kty");
             }
             if value.get("d").is_some() {
@@ -200,10 +200,8 @@ impl Keys {
                 .ok_or(JwtError::Malformed("a part is not a JSON object"))
         };
         let header = read(&decode(head)?)?;
-        let algorithm = header
-            .get("alg")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let algorithm = header.get("alg").and_then(Value::as_str);
+        let algorithm = named(algorithm.unwrap_or_default());
         if !["RS256", "ES256", "EdDSA"].contains(&algorithm) {
             return Err(JwtError::Algorithm);
         }
@@ -243,6 +241,14 @@ impl Key {
                 .is_ok(),
             _ => false,
         }
+    }
+}
+
+/// The algorithm under the name that is used here.
+fn named(algorithm: &str) -> &str {
+    match algorithm {
+        "Ed25519" => "EdDSA",
+        other => other,
     }
 }
 

@@ -529,7 +529,7 @@ impl Provider {
             URL_SAFE_NO_PAD.encode(header),
             URL_SAFE_NO_PAD.encode(claims)
         );
-        let signature = if header.contains("EdDSA") {
+        let signature = if header.contains("EdDSA") || header.contains("Ed25519") {
             self.ed.sign(text.as_bytes()).as_ref().to_vec()
         } else if header.contains("ES256") {
             self.ec
@@ -670,6 +670,7 @@ async fn c5_cve_2026_33322_tokens_of_web_identities_are_checked_whole() {
     let now = rig.node.host.now().seconds();
     for header in [
         r#"{"alg":"EdDSA","kid":"ed"}"#,
+        r#"{"alg":"Ed25519","kid":"ed"}"#,
         r#"{"alg":"ES256","kid":"ec"}"#,
         r#"{"alg":"RS256","kid":"rsa"}"#,
         r#"{"alg":"RS256"}"#,
