@@ -15,11 +15,16 @@ pub struct Renewed {
 }
 
 impl World {
-    /// Draws new keys for the sites and takes them into use. What lies under the old ones is for the node to move.
-    pub async fn renew_sites(&self, node: &Node) -> Result<Renewed, SimError> {
+    /// Draws new keys for the sites and takes them into use; `before` is what took over last. What lies under the old ones is for the node to move.
+    pub async fn renew_sites(
+        &self,
+        node: &Node,
+        before: Option<&Renewed>,
+    ) -> Result<Renewed, SimError> {
         let root: [u8; 32] = node.host.random();
         let secret = RootSecret::from_bytes(&root);
-        let [header, _] = &self.disks.headers;
+        let [founded, _] = &self.disks.headers;
+        let header = before.map_or(founded, |renewed| &renewed.header);
         let vault = &node.vault;
         let mut next = vault
             .next_root(&secret, [9; 16], header, Sites::Renewed)
