@@ -85,9 +85,13 @@ impl Vault {
                         suspended: false,
                     });
                 }
-                // The sites' keys were exchanged at the same moment; the new ones are at hand by now.
-                Outcome::Conflict { which: 0 }
-                    if secrets.site_keys.now().stand() != sites.stand() => {}
+                Outcome::Conflict { which: 0 } => {
+                    // The sites' keys are exchanged at this moment.
+                    secrets.rotations.step_ended().await;
+                    if secrets.site_keys.now().stand() == sites.stand() {
+                        return Err(VaultError::Conflict);
+                    }
+                }
                 other => return Err(VaultError::from_outcome(other)),
             }
         }

@@ -47,6 +47,13 @@ pub struct Rotations {
     resting: Mutex<BTreeMap<Vec<u8>, Duration>>,
 }
 
+impl Rotations {
+    /// Waits until the step under way has ended: what it committed is then in use.
+    pub async fn step_ended(&self) {
+        drop(self.one.lock().await);
+    }
+}
+
 /// A rotation that was just begun.
 #[derive(Clone, Debug)]
 pub struct RotationBegun {

@@ -66,7 +66,7 @@ impl Vault {
                     replace_tenant(&secrets, renewed);
                     return self.begun(&secrets, key, version, done);
                 }
-                Outcome::Conflict { .. } => {}
+                Outcome::Conflict { .. } => secrets.rotations.step_ended().await,
                 other => return Err(VaultError::from_outcome(other)),
             }
         }
