@@ -269,7 +269,7 @@ pub const VERBS: &[Verb] = &[
     verb(
         "re-key-site",
         Class::R3,
-        "give a site a new key",
+        "give both sites new keys, with a new root (site=both)",
         &[must("site")],
     ),
     verb(

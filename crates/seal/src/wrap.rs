@@ -118,6 +118,8 @@ pub enum Level {
     RootErase = 7,
     /// Erasure key to shred group.
     EraseGroup = 8,
+    /// A site's key to the one that it replaces, while that is still needed.
+    SiteOlder = 9,
     /// To a name key.
     Name = 16,
     /// To an index key.
@@ -150,6 +152,7 @@ arrows! {
     BucketKey => ObjectKey, BucketObject;
     RootKey => EraseKey, RootErase;
     EraseKey => GroupKey, EraseGroup;
+    SiteKey => SiteKey, SiteOlder;
     ShredKey => ObjectKey, GroupObject;
     SiteKey => NameKey, Name;
     TenantKey => NameKey, Name;

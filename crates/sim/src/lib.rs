@@ -16,6 +16,7 @@ pub mod gate;
 pub mod history;
 mod old_rows;
 pub mod proof;
+pub mod renewal;
 pub mod run;
 pub mod scene;
 pub mod sign;

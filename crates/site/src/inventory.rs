@@ -169,6 +169,10 @@ impl Inventory {
         }
         if let Some(item) = self.item("site-key") {
             item.made(2, header.key_version, header.founded);
+            if header.key_version > 1 {
+                // The header does not say when they were renewed; the catalog does.
+                (item.oldest_unix_ms, item.newest_unix_ms) = (None, None);
+            }
         }
         for name in ["ledger-ed25519", "ledger-ml-dsa-65"] {
             if let Some(item) = self.item(name) {
@@ -252,6 +256,15 @@ impl Inventory {
     /// Adds what the catalog counts.
     pub fn add_counts(&mut self, counts: &KeyCounts) {
         self.node = "running";
+        if let Some(item) = self.item("site-key") {
+            let version = item.versions.keys().next().and_then(|v| v.parse().ok());
+            if let Some((made, older)) = version.and_then(|v: u32| counts.sites.get(&v)) {
+                (item.oldest_unix_ms, item.newest_unix_ms) = (Some(made.0), Some(made.0));
+                item.note = older.then(|| {
+                    "the ones before are not destroyed yet: `clarence rotate status`".to_owned()
+                });
+            }
+        }
         let tenants = ["tenant-key", "ledger-key"].map(|name| (name, &counts.tenants));
         let buckets = ["bucket-key", "index-key"].map(|name| (name, &counts.buckets));
         for (name, ages) in tenants.into_iter().chain(buckets) {
@@ -370,6 +383,7 @@ mod tests {
             newest: Some(UnixMillis(9)),
         };
         inventory.add_counts(&KeyCounts {
+            sites: BTreeMap::from([(1, (UnixMillis(4), true))]),
             tenants: ages(2, 1),
             buckets: ages(3, 4),
             credentials: ages(7, 1),

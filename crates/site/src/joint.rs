@@ -147,6 +147,12 @@ impl Node {
                 }
             }
             "re-key-root" => self.rekey_root(&order.reason).await?,
+            // They were exchanged before the interruption; what lay under the old ones goes on by itself.
+            "re-key-site" if self.rooms.vault.renews_sites() => json!({ "renewing": true }),
+            "re-key-site" => {
+                let reason = order.reason.clone();
+                self.rotate_ordered(RotateWhat::Sites { reason }).await?
+            }
             "re-key-tenant" => {
                 let tenant = order.parameter("tenant").ok_or_else(|| lacks("tenant"))?;
                 let tenant = tenant.to_owned();

@@ -17,6 +17,7 @@ impl Node {
         self.rooms.vault.refuse_plain(match &what {
             RotateWhat::Bucket { .. } => "re-key-bucket",
             RotateWhat::Tenant { .. } => "re-key-tenant",
+            RotateWhat::Sites { .. } => "re-key-site",
         })?;
         self.rotate_ordered(what).await
     }
@@ -36,9 +37,26 @@ impl Node {
                 let tenant = TenantName::parse(tenant).map_err(|e| usage(&e))?;
                 self.rooms.vault.rotate_tenant(&tenant).await?
             }
+            RotateWhat::Sites { reason } => return self.rekey_sites(reason).await,
         };
         self.rotate_now.notify_one();
         Ok(json!({ "version": version, "ledger_index": ledger_index }))
+    }
+
+    /// What hangs under older sites' keys, if there are any, begins to move; a lease that opens them ends.
+    pub(crate) async fn settle_site_keys(&self) -> Result<(), Failure> {
+        self.rooms.vault.begin_sites().await?;
+        let version = self.held().header.key_version;
+        if self.restart_opens(version) == Some(false)
+            && let Err(failure) = self.restart_end("the sites' keys were renewed").await
+        {
+            tracing::warn!(
+                why = failure.message,
+                "a lease for restarts is of no use any more, and not all of it could be destroyed yet"
+            );
+        }
+        self.rotate_now.notify_one();
+        Ok(())
     }
 
     pub(crate) async fn rotate_status(&self) -> Result<Value, Failure> {

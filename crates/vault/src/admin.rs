@@ -5,6 +5,7 @@ use crate::error::VaultError;
 use crate::identities::{KeyAsked, Maker};
 use crate::record::{access_key, tenant};
 use crate::secrets::{Secrets, Tenant};
+use crate::site_keys::SiteKeys;
 use access_key::{AccessKeyRow, Body};
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use ledger::Kind;
@@ -58,35 +59,47 @@ impl Vault {
                 "the cloud has {TENANTS_MAX} tenants, the most there may be"
             )));
         }
-        let id = TenantId::from_bytes(self.host.random());
-        let row = self.new_tenant(&secrets, id, name)?;
-        let mut fields = self.fields(Kind::Admin);
-        fields.operation = Some("TenantAdd".into());
-        fields.tenant = Some(id);
-        fields.resource = Some(row.name.to_string());
-        let commit = Commit {
-            op: OpId::from_bytes(self.host.random()),
-            preconditions: vec![Precondition::Absent(tenant::key(id))],
-            mutations: vec![Mutation::Put {
-                key: tenant::key(id),
-                value: row.encode().into(),
-            }],
-            entries: vec![self.entry_of_cloud(&secrets, &fields)],
-        };
-        match self.engine.commit(commit).await {
-            Outcome::Committed(_) => Ok(TenantInfo {
-                id,
-                name: row.name,
-                created: row.created,
-                suspended: false,
-            }),
-            other => Err(VaultError::from_outcome(other)),
+        loop {
+            let id = TenantId::from_bytes(self.host.random());
+            let sites = secrets.site_keys.now();
+            let row = self.new_tenant(&sites, id, name.clone())?;
+            let mut fields = self.fields(Kind::Admin);
+            fields.operation = Some("TenantAdd".into());
+            fields.tenant = Some(id);
+            fields.resource = Some(row.name.to_string());
+            let commit = Commit {
+                op: OpId::from_bytes(self.host.random()),
+                preconditions: vec![sites.stand(), Precondition::Absent(tenant::key(id))],
+                mutations: vec![Mutation::Put {
+                    key: tenant::key(id),
+                    value: row.encode().into(),
+                }],
+                entries: vec![self.entry_of_cloud(&secrets, &fields)],
+            };
+            match self.engine.commit(commit).await {
+                Outcome::Committed(_) => {
+                    return Ok(TenantInfo {
+                        id,
+                        name: row.name,
+                        created: row.created,
+                        suspended: false,
+                    });
+                }
+                Outcome::Conflict { which: 0 } => {
+                    // The sites' keys are exchanged at this moment.
+                    secrets.rotations.step_ended().await;
+                    if secrets.site_keys.now().stand() == sites.stand() {
+                        return Err(VaultError::Conflict);
+                    }
+                }
+                other => return Err(VaultError::from_outcome(other)),
+            }
         }
     }
 
     pub(crate) fn new_tenant(
         &self,
-        secrets: &Secrets,
+        sites: &SiteKeys,
         id: TenantId,
         name: TenantName,
     ) -> Result<TenantRow, VaultError> {
@@ -99,9 +112,7 @@ impl Vault {
             meta_key: MetaKey::from_bytes(self.host.random()),
             ledger_key: LedgerKey::from_bytes(self.host.random()),
         };
-        secrets
-            .site_keys
-            .tenant_row(&self.host, &tenant, name, self.host.now())
+        sites.tenant_row(&self.host, &tenant, name, self.host.now())
     }
 
     /// All tenants, by name.
@@ -119,8 +130,14 @@ impl Vault {
                 let id = tenant::tenant_in(&key)?;
                 let row = TenantRow::decode(&row.value)?;
                 if let Some(secrets) = &secrets {
-                    let checked = secrets.site_keys.check_tenant(id, &row);
-                    self.unless_altered(secrets, &key, checked).await?;
+                    let checked = secrets.site_keys.now().check_tenant(id, &row);
+                    match self.unless_altered(secrets, &key, checked).await {
+                        // The sites' keys were exchanged since the page was read.
+                        Err(VaultError::KeyVersion { .. }) => {
+                            self.tenant_again(secrets, id).await?;
+                        }
+                        checked => checked?,
+                    }
                 }
                 found.push(TenantInfo {
                     id,

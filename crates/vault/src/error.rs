@@ -28,9 +28,10 @@ pub enum VaultError {
     /// There is no such erasure.
     #[error("there is no erasure {0}; `clarence subject list` shows those there are")]
     NoSuchErasure(String),
-    /// The cloud was founded before there was erasure, and its root has not been at hand since.
+    /// The node opened itself under a lease, or the cloud was founded before there was erasure: its root has not been at
+    /// hand since.
     #[error(
-        "this cloud has no erasure key yet; seal the node and unseal it once with a quorum of shares"
+        "the erasure key is not at hand, so nothing was done; seal the node and unseal it once with a quorum of shares"
     )]
     NoEraseKey,
     /// A statement about a share was refused.

@@ -26,12 +26,12 @@ pub struct Founded {
     pub verifier_keys: String,
 }
 
-/// The row that holds the ledger's signing keys, sealed for a site.
+/// The row that holds the ledger's signing keys, sealed for a site; for sites' keys of version 1.
 pub(crate) fn log_keys_row(site: SiteId) -> Vec<u8> {
     vec![b'C', b'l', site.letter()]
 }
 
-/// The row that holds the key of the cloud's own openings, wrapped for a site.
+/// The row that holds the key of the cloud's own openings, wrapped for a site; for sites' keys of version 1.
 pub(crate) fn ledger_key_row(site: SiteId) -> Vec<u8> {
     vec![b'C', b'k', site.letter()]
 }
@@ -54,10 +54,10 @@ pub(crate) const fn root_site(
     }
 }
 
-pub(crate) const fn site_ledger(site: SiteId) -> WrapContext {
+pub(crate) const fn site_ledger(site: SiteId, version: u32) -> WrapContext {
     WrapContext {
         parent: KeyId::site(site),
-        parent_version: SITE_KEY_VERSION,
+        parent_version: version,
         child: KeyId::site(site),
         child_version: 1,
     }
@@ -115,7 +115,8 @@ pub fn found(
             key: log_keys_row(site),
             value: sealed.into(),
         });
-        let wrapped = seal::wrap(key, &ledger_key, &site_ledger(site), host.random());
+        let context = site_ledger(site, SITE_KEY_VERSION);
+        let wrapped = seal::wrap(key, &ledger_key, &context, host.random());
         rows.push(Mutation::Put {
             key: ledger_key_row(site),
             value: wrapped.as_bytes().to_vec().into(),

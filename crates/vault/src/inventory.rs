@@ -6,6 +6,7 @@ use crate::admin::SECRET_BITS;
 use crate::error::VaultError;
 use crate::record::access_key::{self, AccessKeyRow};
 use crate::record::bucket::BucketRow;
+use crate::record::sites::{self, SitesRow};
 use crate::record::tenant::{self, TenantRow};
 use catalog::{KeyRange, Order};
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ impl KeyAges {
 /// What there is of keys in the catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyCounts {
+    /// Versions of the sites' keys after the first, each with when it was made and whether an older one is not
+    /// destroyed yet.
+    pub sites: BTreeMap<u32, (UnixMillis, bool)>,
     /// The tenants' keys.
     pub tenants: KeyAges,
     /// The buckets' keys.
@@ -67,6 +71,17 @@ impl Vault {
     /// Counts keys. Needs none of them.
     pub async fn key_counts(&self) -> Result<KeyCounts, VaultError> {
         let mut counts = KeyCounts::default();
+        let all = KeyRange::prefix(sites::PREFIX);
+        let found = self
+            .engine
+            .scan(all, SCAN_ROWS_MAX, Order::Ascending)
+            .await?;
+        for (key, row) in found {
+            let (version, row) = (sites::version_in(&key)?, SitesRow::decode(&row.value)?);
+            counts
+                .sites
+                .insert(version, (row.made, row.older.is_some()));
+        }
         self.each_row(tenant::PREFIX, |value| {
             let row = TenantRow::decode(value)?;
             counts.tenants.add(row.newest.version, row.created);

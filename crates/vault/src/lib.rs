@@ -50,6 +50,7 @@ pub mod statements;
 mod sts;
 mod table;
 mod twin;
+mod under_sites;
 mod unseal;
 mod upkeep;
 

@@ -322,6 +322,7 @@ mod tests {
     use crate::SitePolicy;
     use crate::site_keys::SiteKeyVersion;
     use seal::SiteKey;
+    use std::sync::Arc;
     use words::BucketId;
 
     const TENANT: TenantId = TenantId::from_bytes([1; 16]);
@@ -330,10 +331,12 @@ mod tests {
 
     fn site_keys() -> SiteKeys {
         let by_site = [[4; 32], [5; 32]].map(|bytes| Some(SiteKey::from_bytes(bytes)));
-        SiteKeys::new(vec![SiteKeyVersion {
+        let first = SiteKeyVersion {
             version: 1,
             by_site,
-        }])
+        };
+        let stand = Precondition::Present(b"Cka".to_vec());
+        SiteKeys::new(vec![Arc::new(first)], stand)
     }
 
     /// As builds before MACs wrote it.

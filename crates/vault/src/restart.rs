@@ -42,10 +42,11 @@ impl Vault {
     ) -> Result<RestartKeys, VaultError> {
         let secrets = self.secrets()?;
         let key = RootKey::from_bytes(*key);
-        let version = secrets.site_keys.newest()?.version;
+        let sites = secrets.site_keys.now();
+        let version = sites.newest()?.version;
         let mut wraps = [[0; WRAPPED_BYTES]; 2];
         for site in SiteId::BOTH {
-            let site_key = secrets.site_keys.of(site, version)?;
+            let site_key = sites.of(site, version)?;
             let site_key = site_key.ok_or(VaultError::Sealed)?;
             let context = context(lease, site, version);
             let wrapped = seal::wrap(&key, site_key, &context, self.host.random());

@@ -9,7 +9,7 @@ use crate::record::tenant::TenantRow;
 use crate::record::{access_key, bucket, tenant};
 use crate::rotate::Rotations;
 use crate::sessions::SessionKeys;
-use crate::site_keys::SiteKeys;
+use crate::site_keys::{SiteKeys, SiteKeysHeld};
 use crate::standing::{Holder, Judged};
 use crate::{SitePolicy, Vault};
 use authn::{Credential, SecretKey, SigningKey};
@@ -75,7 +75,7 @@ impl Known {
 
 /// Everything that is open.
 pub struct Secrets {
-    pub site_keys: SiteKeys,
+    pub site_keys: SiteKeysHeld,
     pub log_keys: ledger::LogKeys,
     pub cloud_ledger_key: LedgerKey,
     pub tenants: RwLock<BTreeMap<TenantId, Arc<Tenant>>>,
@@ -101,7 +101,7 @@ impl Secrets {
         cloud_ledger_key: LedgerKey,
     ) -> Self {
         Self {
-            site_keys,
+            site_keys: SiteKeysHeld::new(site_keys),
             log_keys,
             cloud_ledger_key,
             tenants: RwLock::new(BTreeMap::new()),
@@ -191,11 +191,12 @@ impl Vault {
         secrets: &Secrets,
         id: TenantId,
     ) -> Result<Arc<Tenant>, VaultError> {
-        let row = self.engine.get(&tenant::key(id)).await?;
-        let row = row.ok_or_else(|| VaultError::NoSuchTenant(id.to_string()))?;
         self.check_place(id).await?;
-        let decoded = TenantRow::decode(&row.value)?;
-        let opened = secrets.site_keys.open_tenant(id, row.version, &decoded);
+        let mut opened = self.open_tenant_row(secrets, id).await;
+        if matches!(opened, Err(VaultError::KeyVersion { .. })) {
+            // The sites' keys were exchanged between the two looks.
+            opened = self.open_tenant_row(secrets, id).await;
+        }
         let tenant = Arc::new(
             self.unless_altered(secrets, &tenant::key(id), opened)
                 .await?,
@@ -204,6 +205,14 @@ impl Vault {
             all.insert(id, Arc::clone(&tenant));
         }
         Ok(tenant)
+    }
+
+    async fn open_tenant_row(&self, secrets: &Secrets, id: TenantId) -> Result<Tenant, VaultError> {
+        let row = self.engine.get(&tenant::key(id)).await?;
+        let row = row.ok_or_else(|| VaultError::NoSuchTenant(id.to_string()))?;
+        let decoded = TenantRow::decode(&row.value)?;
+        let sites = secrets.site_keys.now();
+        sites.open_tenant(id, row.version, &decoded)
     }
 
     /// The credential with its secret; `None` if there is none of that name.

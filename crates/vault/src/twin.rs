@@ -12,7 +12,8 @@ impl Vault {
     /// The key with which the twin is sealed.
     pub fn twin_key(&self) -> Result<TwinKey, VaultError> {
         let secrets = self.secrets()?;
-        let key = secrets.site_keys.newest()?.by_site[SiteId::A.index()].as_ref();
+        let sites = secrets.site_keys.now();
+        let key = sites.newest()?.by_site[SiteId::A.index()].as_ref();
         Ok(key.ok_or(VaultError::Sealed)?.derive())
     }
 }

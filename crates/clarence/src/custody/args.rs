@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// The verbs of custody.
 #[derive(Subcommand, Debug)]
 pub enum Custody {
-    /// Give a bucket or a tenant a new key, while everything goes on
+    /// Give a bucket, a tenant or the sites new keys, while everything goes on
     #[command(subcommand)]
     Rotate(Rotate),
     /// A party's share: split among its officers, sealed in envelopes, written on paper
@@ -38,6 +38,19 @@ nothing is under it any more; an upload under way keeps it until it is completed
     Tenant {
         /// The tenant's name
         tenant: String,
+    },
+    /// Both sites' keys, with a new root: the keys of tenants follow in the background
+    #[command(after_help = "\
+Example:
+  clarence rotate sites --reason \"a memory image of the node was lost\"
+
+New shares wait for the parties, as after `clarence root rekey`: each party collects its own and destroys the
+old one, because the old shares open the old keys in every old copy of a site folder. It needs both sites; a
+lease for restarts ends. Where a charter is signed, ask for it with `clarence propose re-key-site site=both`.")]
+    Sites {
+        /// Why, for the ledger
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// The rotations under way and how far they are
     #[command(
@@ -160,6 +173,7 @@ impl Custody {
         match self {
             Self::Rotate(Rotate::Bucket { .. }) => "rotate.bucket",
             Self::Rotate(Rotate::Tenant { .. }) => "rotate.tenant",
+            Self::Rotate(Rotate::Sites { .. }) => "rotate.sites",
             Self::Rotate(Rotate::Status) => "rotate.status",
             Self::Share(Share::Replaced(ShareVerb::Destroy { .. })) => "share.destroy",
             Self::Share(Share::Replaced(ShareVerb::Attest { .. })) => "share.attest",

@@ -106,7 +106,8 @@ fn names(data: &Value, field: &str) -> String {
     words.join(", ")
 }
 
-fn moved(data: &Value) -> String {
+/// What a move of the root came to.
+pub fn moved(data: &Value) -> String {
     show::fields(&[
         ("root", show::number(data, "root").to_string()),
         (

@@ -255,6 +255,56 @@ fn two_tokens_each_open_an_interrupted_enrolment_is_finished_and_withdrawn() {
     );
 }
 
+/// The sites' keys renewed under an HSM's part: the part stays, and without it the new shares open nothing.
+#[test]
+fn new_keys_of_the_sites_lie_under_the_hsm_too() {
+    let Some(mut cloud) = with_tokens() else {
+        return;
+    };
+    configure(&cloud, Some(&uri(&cloud, MODULE, "site-a")));
+    enrol(&cloud, None);
+    cloud.start(&SERVE);
+    let shares = two_shares(&cloud);
+    let mut arguments = vec!["unseal"];
+    arguments.extend(shares.iter().map(String::as_str));
+    cloud.json(&arguments).data();
+    cloud.json(&["tenant", "add", "tax-office"]).data();
+    let renewed = cloud
+        .json(&["rotate", "sites", "--reason", "a test"])
+        .data();
+    assert_eq!(
+        (&renewed["version"], &renewed["root"]),
+        (&2.into(), &2.into())
+    );
+    crate::site_keys::renewed(&cloud);
+    cloud.json(&["stop"]).data();
+    assert_eq!(cloud.wait(), 0, "{}", cloud.log());
+    let new = ["ctie", "proximus"].map(|party| {
+        let folder = cloud.data().join("parents").join(party);
+        folder
+            .join("share-2-1.clarence")
+            .to_str()
+            .unwrap()
+            .to_owned()
+    });
+    for hsm in [false, true] {
+        configure(
+            &cloud,
+            hsm.then(|| uri(&cloud, MODULE, "site-a")).as_deref(),
+        );
+        cloud.start(&SERVE);
+        let ran = cloud.json(&["unseal", "--share", &new[0], "--share", &new[1]]);
+        assert_eq!(ran.code == 0, hsm, "{}", ran.stdout);
+        assert!(
+            hsm || ran.stdout.contains("an HSM holds a part"),
+            "{}",
+            ran.stdout
+        );
+        cloud.json(&["stop"]).data();
+        assert_eq!(cloud.wait(), 0, "{}", cloud.log());
+    }
+}
+
 #[test]
 fn f1_one_partys_share_and_all_disks_do_not_open_it() {
     let mut cloud = Cloud::new();

@@ -144,6 +144,43 @@ impl House {
     }
 }
 
+/// The sites' keys are a quorum's to renew, both together.
+#[test]
+fn a_quorum_renews_the_sites_keys() {
+    let house = House::new();
+    let alone = house.refused(&["rotate", "sites", "--reason", "alone"]);
+    assert_eq!(alone, "needs-quorum");
+    house.propose("re-key-site", &["site=a"], "one.request");
+    for person in ["ben", "luc"] {
+        house.approve("one.request", person, &format!("one-{person}.approval"));
+    }
+    let refused = house.refused(&["execute", "one.request", "--node"]);
+    assert_eq!(refused, "usage");
+    let inventory = || {
+        let data = house.cloud.json(&["crypto", "inventory"]).data();
+        let uses = data["uses"].as_array().unwrap().clone();
+        uses.into_iter()
+            .find(|of| of["name"] == "site-key")
+            .unwrap()
+    };
+    let before = inventory();
+    assert_eq!(before["versions"], serde_json::json!({ "1": 2 }));
+    let done = house.done("re-key-site", &["site=both"], &["ben", "luc"]);
+    assert_eq!(
+        (&done["steps"]["version"], &done["steps"]["root"]),
+        (&2.into(), &2.into()),
+        "{done}"
+    );
+    crate::site_keys::renewed(&house.cloud);
+    let after = inventory();
+    assert_eq!(after["versions"], serde_json::json!({ "2": 2 }));
+    let made = |of: &Value| of["newest_unix_ms"].as_u64().unwrap();
+    assert!(made(&after) > made(&before), "{after}");
+    for operation in ["ReKeySite", "MoveRoot", "RotateBegin", "RotateEnd"] {
+        assert_eq!(house.entries(operation).len(), 1, "{operation}");
+    }
+}
+
 fn keys_and_tenants_stop_and_go_on(house: &House) {
     // A credential, stopped by one alone, opened again by two parties.
     let made = house.done("key-add", &["tenant=tax-office"], &["ben"]);

@@ -25,13 +25,13 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-fn path(cloud: &Cloud, party: &str, file: &str) -> String {
+pub fn path(cloud: &Cloud, party: &str, file: &str) -> String {
     let path = cloud.data().join("parents").join(party).join(file);
     path.to_str().unwrap().to_owned()
 }
 
 /// Gives shares to the running node; gives the exit code.
-fn unseal(cloud: &Cloud, shares: &[String]) -> i32 {
+pub fn unseal(cloud: &Cloud, shares: &[String]) -> i32 {
     let mut asked = vec!["unseal"];
     for share in shares {
         asked.extend(["--share", share]);
@@ -44,14 +44,14 @@ fn is_sealed(cloud: &Cloud) -> bool {
 }
 
 /// A client of the node that runs now, with the credential of an earlier one.
-fn client(cloud: &Cloud, credential: &Value) -> S3 {
+pub fn client(cloud: &Cloud, credential: &Value) -> S3 {
     let mut connect = credential.clone();
     connect["endpoint"] = cloud.json(&["status"]).data()["endpoint"].clone();
     S3::of(&connect)
 }
 
 /// A cloud of its own over a copy of older folders, with its parties' folders as they are now.
-fn restored(backup: &Path, live: &Cloud) -> Cloud {
+pub fn restored(backup: &Path, live: &Cloud) -> Cloud {
     let cloud = Cloud::new();
     copy_tree(backup, &cloud.data());
     let _ = fs::remove_file(cloud.data().join("control.sock"));
@@ -69,14 +69,14 @@ fn restored(backup: &Path, live: &Cloud) -> Cloud {
     cloud
 }
 
-struct Scene {
-    cloud: Cloud,
-    credential: Value,
-    backup: tempfile::TempDir,
+pub struct Scene {
+    pub cloud: Cloud,
+    pub credential: Value,
+    pub backup: tempfile::TempDir,
 }
 
 /// A cloud with data about Anna, Ben and nobody, and a copy of its folders from that time.
-fn scene() -> Scene {
+pub fn scene() -> Scene {
     let mut cloud = Cloud::new();
     cloud.json(&["found"]).data();
     cloud.start(&SERVE);

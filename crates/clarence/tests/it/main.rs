@@ -23,6 +23,7 @@ mod run;
 mod s3;
 mod schema;
 mod settings;
+mod site_keys;
 mod smoke;
 mod tls;
 mod witness;

@@ -78,10 +78,9 @@ impl Scene {
         ]);
         draft.extend(["--out", "charter.toml"]);
         self.run(&draft).data();
-        // The first class that waits is R2, which leases are of; a test does not wait for an hour.
+        // A test does not wait for an hour.
         let text = std::fs::read_to_string(self.path("charter.toml")).unwrap();
-        let text = text.replacen("cool_off_hours = 1\n", "cool_off_hours = 0\n", 1);
-        std::fs::write(self.path("charter.toml"), text).unwrap();
+        std::fs::write(self.path("charter.toml"), crate::docket::no_cool_off(text)).unwrap();
         for name in ["ctie", "luxconnect", "proximus", "minister"] {
             let key = format!("keys/{name}.key");
             self.run(&["charter", "sign", "charter.toml", "--key", &key])
@@ -209,6 +208,25 @@ impl Scene {
         ]);
         self.run(&execute).data();
         order
+    }
+
+    /// A request that the node itself carries out, approved by two.
+    fn carried_out(&self, verb: &str, parameter: &str) -> Value {
+        let data = self.cloud.data();
+        let node = ["--node", "--data", data.to_str().unwrap()];
+        let mut propose = vec!["propose", verb, parameter, "--reason", "test"];
+        propose.extend(["--cloud", &self.id, "--charter", "charter.toml"]);
+        propose.extend(["--key", "people/anna.key", "--out", "node.request"]);
+        self.run(&[&["hand-in", "cards"][..], &node[1..]].concat())
+            .data();
+        self.run(&[&propose[..], &node].concat()).data();
+        for person in ["luc", "pia"] {
+            let (key, out) = (format!("people/{person}.key"), format!("node.{person}"));
+            let approve = ["approve", "node.request", "--key", &key, "--out", &out];
+            self.run(&[&approve[..], &node].concat()).data();
+        }
+        self.run(&[&["execute", "node.request"][..], &node].concat())
+            .data()
     }
 
     fn grant(&self, order: &str) -> Ran {
@@ -364,4 +382,50 @@ fn a_lease_takes_a_quorum_is_granted_once_and_closing_ends_it() {
     let left: Vec<_> = halves.flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, ["docket.clr"], "the halves are gone");
     assert!(!scene.opens_itself());
+}
+
+/// The lease opens keys that are destroyed, so it goes with them; and the act is a quorum's.
+#[test]
+fn new_keys_of_the_sites_end_the_lease() {
+    let Some(mut scene) = Scene::new() else {
+        return;
+    };
+    let order = scene.order("node-1", "lease");
+    scene.grant(&order).data();
+    let alone = scene
+        .cloud
+        .json(&["rotate", "sites", "--reason", "alone"])
+        .envelope();
+    assert_eq!(alone["error"]["type"], "needs-quorum", "{alone}");
+    assert!(scene.cloud.data().join("restart.clr").exists());
+    let done = scene.carried_out("re-key-site", "site=both");
+    assert_eq!(
+        (&done["steps"]["version"], &done["steps"]["root"]),
+        (&2.into(), &2.into()),
+        "{done}"
+    );
+    assert!(!scene.cloud.data().join("restart.clr").exists());
+    let halves = std::fs::read_dir(scene.cloud.data().join("site-b/restart")).unwrap();
+    let left: Vec<_> = halves.flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["docket.clr"], "the halves are gone");
+    assert!(
+        scene.tail().contains("the sites' keys were renewed"),
+        "{}",
+        scene.tail()
+    );
+    assert!(!scene.opens_itself());
+    let new = ["ctie", "proximus"].map(|party| {
+        let folder = scene.cloud.data().join("parents").join(party);
+        folder
+            .join("share-2-1.clarence")
+            .to_str()
+            .unwrap()
+            .to_owned()
+    });
+    let opened = ["unseal", "--share", &new[0], "--share", &new[1]];
+    assert_eq!(scene.cloud.json(&opened).data()["sealed"], false);
+    // A lease on the new keys is as good as one on the old.
+    let order = scene.order("node-1", "second");
+    scene.grant(&order).data();
+    assert!(scene.opens_itself(), "{}", scene.cloud.log());
 }

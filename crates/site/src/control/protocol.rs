@@ -158,6 +158,11 @@ pub enum RotateWhat {
         /// Its name.
         tenant: String,
     },
+    /// Both sites', with a new root.
+    Sites {
+        /// Why, for the ledger.
+        reason: String,
+    },
 }
 
 /// One line of an answer.

@@ -296,6 +296,12 @@ impl Node {
         Ok(true)
     }
 
+    /// Whether the lease there is opens this version of the sites' keys; nothing where there is none.
+    pub(crate) fn restart_opens(&self, version: u32) -> Option<bool> {
+        let own = self.own().ok().flatten()?;
+        Some(own.keys.key_version == version)
+    }
+
     /// What there is.
     pub(crate) fn restart_status(&self) -> Result<Value, Failure> {
         let Some(own) = self.own()? else {

@@ -6,7 +6,7 @@ use crate::control::erasure::Ask;
 use crate::node::Node;
 use serde_json::{Value, json};
 use vault::record::shred::erasure::Stage;
-use vault::shred::{Dealing, Erasure};
+use vault::shred::{Dealing, Erasure, Sites};
 use words::{SiteId, Subject, TenantName, hex};
 
 /// Longest reason that is written down, in characters.
@@ -42,6 +42,18 @@ impl Node {
         let _alone = self.root_work.lock().await;
         let moved = self.move_root(plain(reason)?, &mut |_| Ok(())).await?;
         Ok(shown(&moved))
+    }
+
+    /// Gives both sites new keys, with a new root: the old root's shares would open the old ones for ever.
+    pub(crate) async fn rekey_sites(&self, reason: &str) -> Result<Value, Failure> {
+        let _alone = self.root_work.lock().await;
+        let moved = self
+            .move_root_with(Sites::Renewed, plain(reason)?, &mut |_| Ok(()))
+            .await?;
+        self.settle_site_keys().await?;
+        let mut answer = shown(&moved);
+        answer["version"] = json!(self.held().header.key_version);
+        Ok(answer)
     }
 
     /// Erases what a tenant keeps about a subject: the order, the sweep, and the move to a new root. This is

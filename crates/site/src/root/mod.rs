@@ -6,6 +6,8 @@
 mod asks;
 pub(crate) mod files;
 #[cfg(test)]
+mod renewal_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::control::Failure;
@@ -19,7 +21,7 @@ use std::io;
 use std::path::PathBuf;
 use vault::record::shred::erasure::Stage;
 use vault::record::site_header::SiteHeader;
-use vault::shred::NextRoot;
+use vault::shred::{NextRoot, Sites};
 use words::SiteId;
 
 /// Which root is in force.
@@ -140,6 +142,7 @@ impl Node {
         let held = self.held();
         let root = held.header.root_version();
         self.rooms.vault.record_dealing(root, &held.custody).await?;
+        self.settle_site_keys().await?;
         for erasure in self.rooms.vault.erasures().await? {
             if erasure.row.stage == Stage::Sweeping {
                 self.sweep(&erasure.id).await?;
@@ -187,9 +190,19 @@ impl Node {
         }
     }
 
-    /// Moves everything to a new root. The caller holds `root_work`. `at` hears each step and may break off.
+    /// Moves everything to a new root and keeps the sites' keys.
     pub(crate) async fn move_root(
         &self,
+        reason: &str,
+        at: &mut (dyn FnMut(Step) -> Result<(), Failure> + Send),
+    ) -> Result<Moved, Failure> {
+        self.move_root_with(Sites::Kept, reason, at).await
+    }
+
+    /// Moves everything to a new root. The caller holds `root_work`. `at` hears each step and may break off.
+    pub(crate) async fn move_root_with(
+        &self,
+        sites: Sites,
         reason: &str,
         at: &mut (dyn FnMut(Step) -> Result<(), Failure> + Send),
     ) -> Result<Moved, Failure> {
@@ -207,7 +220,8 @@ impl Node {
             .await
             .map_err(|e| unavailable("the root has not moved", &e))?;
         let root = joined.as_ref().unwrap_or(&founding.root);
-        let next = vault.next_root(root, ceremony, &header).await?;
+        let mut next = vault.next_root(root, ceremony, &header, sites).await?;
+        vault.copy_sites(&mut next).await?;
         let groups = vault.copy_groups(&next, |_| {}).await?;
         at(Step::Copied)?;
         let (root, layout) = (next.version(), &self.config.layout);
@@ -230,7 +244,7 @@ impl Node {
         self.both_current()?;
         self.switch(&next, next_custody, at).await?;
         drop(founding);
-        vault.adopt_root(next);
+        vault.adopt_root(next)?;
         at(Step::Adopted)?;
         self.finish_move(reason).await?;
         Ok(Moved {

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use vault::record::shred::erasure::Stage;
 use words::{AccessKeyId, BucketName, ObjectKey, SiteId, Subject, TenantName};
 
-const STEPS: [Step; 7] = [
+pub(super) const STEPS: [Step; 7] = [
     Step::Made,
     Step::Copied,
     Step::HandedOut,
@@ -28,9 +28,9 @@ const STEPS: [Step; 7] = [
     Step::Adopted,
 ];
 
-struct Scene {
-    folder: TempDir,
-    node: Arc<Node>,
+pub(super) struct Scene {
+    pub folder: TempDir,
+    pub node: Arc<Node>,
     access_key: AccessKeyId,
     secret: String,
 }
@@ -43,7 +43,7 @@ fn bucket() -> BucketName {
     BucketName::parse("files").unwrap()
 }
 
-async fn started(folder: &Path) -> Arc<Node> {
+pub(super) async fn started(folder: &Path) -> Arc<Node> {
     let config = NodeConfig::new(Layout::in_folder(folder));
     let host = Host::real();
     let opened = open(&config, &host).await.unwrap();
@@ -54,7 +54,7 @@ fn share(folder: &Path, party: &str, file: &str) -> PathBuf {
     folder.join("parents").join(party).join(file)
 }
 
-async fn unseal(node: &Node, folder: &Path, file: &str) -> Result<(), Failure> {
+pub(super) async fn unseal(node: &Node, folder: &Path, file: &str) -> Result<(), Failure> {
     for party in ["ctie", "proximus"] {
         let path = share(folder, party, file);
         let text = host::files::read(&path, 64 * 1024).unwrap().unwrap();
@@ -66,7 +66,7 @@ async fn unseal(node: &Node, folder: &Path, file: &str) -> Result<(), Failure> {
 
 impl Scene {
     /// A cloud with an object about Anna, one about Ben and one about nobody.
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let (layout, host) = (Layout::in_folder(folder.path()), Host::real());
         crate::found::found(
@@ -137,7 +137,7 @@ impl Scene {
             .caller
     }
 
-    async fn put(&self, key: &str, subject: Option<&str>) {
+    pub async fn put(&self, key: &str, subject: Option<&str>) {
         let pair = |subject: &str| ("clarence-subject".to_owned(), subject.to_owned());
         let asked = PutAsked {
             metadata: Metadata {
@@ -163,20 +163,25 @@ impl Scene {
         Ok(sim::client::collect(out.body).await.unwrap())
     }
 
-    async fn reads(&self, keys: &[&str]) {
+    pub async fn reads(&self, keys: &[&str]) {
         for key in keys {
             assert_eq!(self.get(key).await.unwrap(), key.as_bytes());
         }
     }
 
+    pub fn share_text(&self, party: &str, file: &str) -> Vec<u8> {
+        let path = share(self.folder.path(), party, file);
+        host::files::read(&path, 64 * 1024).unwrap().unwrap()
+    }
+
     /// The process is gone, and another one begins over the same folders.
-    async fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.node.opened.engine.shutdown().await;
         self.node = started(self.folder.path()).await;
     }
 
     /// Both sites and the node say the same about the root.
-    fn agrees(&self, root: u32) {
+    pub fn agrees(&self, root: u32) {
         let Held { header, custody } = self.node.held();
         assert_eq!(header.root_version(), root);
         for site in SiteId::BOTH {
@@ -192,7 +197,7 @@ impl Scene {
     }
 }
 
-fn break_off(at: Step) -> impl FnMut(Step) -> Result<(), Failure> + Send {
+pub(super) fn break_off(at: Step) -> impl FnMut(Step) -> Result<(), Failure> + Send {
     move |step| match step == at {
         true => Err(Failure::new("internal", "the process is gone")),
         false => Ok(()),

@@ -22,6 +22,7 @@ mod rig;
 mod rotation;
 mod sessions;
 mod shred;
+mod site_keys;
 mod statements;
 mod table;
 mod unknown;

@@ -21,7 +21,7 @@ use words::{AccessKeyId, SiteId, TenantId, TenantName, UnixMillis};
 use zeroize::Zeroizing;
 
 /// The verbs that a node carries out.
-pub const CARRIED_OUT: [&str; 15] = [
+pub const CARRIED_OUT: [&str; 16] = [
     "seal",
     "key-suspend",
     "tenant-suspend",
@@ -35,6 +35,7 @@ pub const CARRIED_OUT: [&str; 15] = [
     "break-glass-read",
     "subject-erase",
     "re-key-root",
+    "re-key-site",
     "re-key-bucket",
     "re-key-tenant",
 ];
@@ -223,12 +224,11 @@ impl Vault {
         let row = self.engine.get(&key).await?;
         let row = row.ok_or_else(|| VaultError::NoSuchTenant(name.to_owned()))?;
         let old = TenantRow::decode(&row.value)?;
-        let opened = secrets.site_keys.open_tenant(info.id, row.version, &old);
+        let sites = secrets.site_keys.now();
+        let opened = sites.open_tenant(info.id, row.version, &old);
         let mut tenant = self.unless_altered(secrets, &key, opened).await?;
         tenant.suspended = suspended;
-        let changed = secrets
-            .site_keys
-            .tenant_row(&self.host, &tenant, old.name, old.created)?;
+        let changed = sites.tenant_row(&self.host, &tenant, old.name, old.created)?;
         let operation = if suspended {
             "TenantSuspend"
         } else {
@@ -236,7 +236,10 @@ impl Vault {
         };
         Ok(Act {
             tenant: Some(info.id),
-            preconditions: vec![Precondition::Version(key.clone(), row.version)],
+            preconditions: vec![
+                Precondition::Version(key.clone(), row.version),
+                sites.stand(),
+            ],
             mutations: vec![Mutation::Put {
                 key,
                 value: changed.encode().into(),
@@ -284,7 +287,8 @@ impl Vault {
             return Err(VaultError::Limit(why).into());
         }
         let id = TenantId::from_bytes(self.host.random());
-        let row = self.new_tenant(secrets, id, name)?;
+        let sites = secrets.site_keys.now();
+        let row = self.new_tenant(&sites, id, name)?;
         let mut mutations = vec![Mutation::Put {
             key: tenant::key(id),
             value: row.encode().into(),
@@ -298,7 +302,7 @@ impl Vault {
         }
         Ok(Act {
             tenant: Some(id),
-            preconditions: vec![Precondition::Absent(tenant::key(id))],
+            preconditions: vec![Precondition::Absent(tenant::key(id)), sites.stand()],
             mutations,
             ..Act::new("TenantAdd", row.name.to_string())
         })

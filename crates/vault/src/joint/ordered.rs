@@ -12,9 +12,10 @@ use words::OpId;
 use words::limits::DOCKET_REQUESTS_MAX;
 
 /// The verbs whose acts have many steps.
-pub const ORDERED: [&str; 4] = [
+pub const ORDERED: [&str; 5] = [
     "subject-erase",
     "re-key-root",
+    "re-key-site",
     "re-key-bucket",
     "re-key-tenant",
 ];
@@ -63,6 +64,17 @@ impl Vault {
                 let (tenant, bucket) = (needed(request, "tenant")?, needed(request, "bucket")?);
                 ("ReKeyBucket", format!("{tenant}/{bucket}"))
             }
+            "re-key-site" => match needed(request, "site")? {
+                "both" => ("ReKeySite", "the keys of both sites".to_owned()),
+                site => {
+                    return Err(JointError::act(
+                        "usage",
+                        format!(
+                            "site={site}: the keys of both sites open the same and are renewed together; nothing was done: ask for site=both"
+                        ),
+                    ));
+                }
+            },
             _ => ("ReKeyRoot", "the root".to_owned()),
         };
         Ok(Act {

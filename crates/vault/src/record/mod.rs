@@ -14,6 +14,7 @@ pub mod provider;
 pub mod rotation;
 pub mod shred;
 pub mod site_header;
+pub mod sites;
 pub mod table;
 pub mod tenant;
 

@@ -58,7 +58,8 @@ impl Vault {
             let target = Target::Bucket(bucket.id);
             let key = rotation::key(target);
             let before = self.engine.get(&key).await?;
-            let rotation = beginning(&self.host, &key, &tenant, row_key.clone(), version);
+            let of = (tenant.id, row_key.clone(), version);
+            let rotation = beginning(&self.host, &key, &tenant.meta_key, of);
             let mut fields = self.rotation_fields("RotateBegin", target, version);
             fields.tenant = Some(tenant.id);
             let preconditions = vec![
@@ -167,7 +168,7 @@ impl Vault {
         under.row.rewrapped += tally.renewed;
         if let Some(cursor) = last {
             under.row.cursor = cursor;
-            self.save(&mut under, &tenant).await?;
+            self.save(&mut under, &tenant.meta_key).await?;
             return Ok(Step::More);
         }
         self.end_pass(secrets, &tenant, under, &pass.bucket, old.sealed_name)
@@ -251,14 +252,14 @@ impl Vault {
         under.row.cursor.clear();
         if under.row.found > 0 {
             (under.row.found, under.row.held, under.row.waiting) = (0, 0, 0);
-            self.save(&mut under, tenant).await?;
+            self.save(&mut under, &tenant.meta_key).await?;
             return Ok(Step::More);
         }
         let waiting = under.row.held + self.uploads_under_older(bucket).await?;
         if waiting > 0 {
             if under.row.waiting != waiting {
                 under.row.waiting = waiting;
-                self.save(&mut under, tenant).await?;
+                self.save(&mut under, &tenant.meta_key).await?;
             }
             return Ok(Step::Rest);
         }

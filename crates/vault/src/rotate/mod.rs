@@ -11,6 +11,7 @@
 
 mod bucket;
 mod pages;
+mod sites;
 mod tenant;
 
 use crate::Vault;
@@ -18,10 +19,12 @@ use crate::entries::only_receipt;
 use crate::error::VaultError;
 use crate::record::MAC_BYTES;
 use crate::record::rotation::{self, RotationRow, Target};
-use crate::secrets::{Secrets, Tenant};
+use crate::secrets::Secrets;
 use catalog::{Commit, Committed, KeyRange, Mutation, Order, Outcome, Precondition, Row};
 use host::Host;
 use ledger::{Entry, Fields, Kind, Receipt};
+use seal::MetaKey;
+pub(crate) use sites::NextSites;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,6 +45,13 @@ pub struct Rotations {
     receipts: Mutex<BTreeMap<Vec<u8>, Arc<Receipt>>>,
     /// Those that wait for something, and until when.
     resting: Mutex<BTreeMap<Vec<u8>, Duration>>,
+}
+
+impl Rotations {
+    /// Waits until the step under way has ended: what it committed is then in use.
+    pub async fn step_ended(&self) {
+        drop(self.one.lock().await);
+    }
 }
 
 /// A rotation that was just begun.
@@ -109,6 +119,9 @@ impl Vault {
         let Ok(_one) = secrets.rotations.one.try_lock() else {
             return Ok(false);
         };
+        if let Err(error) = self.sites_begun(&secrets).await {
+            tracing::warn!(%error, "the renewal of the sites' keys does not begin now; it is tried again");
+        }
         let mut more = false;
         for under in self.rotations_under_way().await? {
             if self.rests(&secrets, &under.key) {
@@ -124,7 +137,7 @@ impl Vault {
             let step = match under.target {
                 Target::Bucket(id) => self.advance_bucket(&secrets, id, under, receipt).await,
                 Target::Tenant(id) => self.advance_tenant(&secrets, id, under).await,
-                Target::Sites => Ok(Step::Rest),
+                Target::Sites => self.advance_sites(&secrets, under).await,
             };
             let step = match step {
                 Ok(step) => step,
@@ -142,12 +155,18 @@ impl Vault {
 
     /// Whoever could change how far a rotation is could have a key dropped that is still needed.
     async fn check_rotation(&self, secrets: &Secrets, under: &Under) -> Result<(), VaultError> {
-        let tenant = self.tenant(secrets, under.row.tenant).await?;
         let (signed, mac) = (under.row.signed_bytes(), &under.row.mac);
-        let checked = if seal::row_is_genuine(&tenant.meta_key, &under.key, &signed, mac) {
-            Ok(())
-        } else {
-            Err(VaultError::RowAltered("a rotation".into()))
+        let genuine = |meta: &MetaKey| seal::row_is_genuine(meta, &under.key, &signed, mac);
+        let genuine = match under.target {
+            Target::Sites => {
+                let keys = secrets.site_keys.now();
+                genuine(&sites::meta_of(keys.newest()?)?)
+            }
+            _ => genuine(&self.tenant(secrets, under.row.tenant).await?.meta_key),
+        };
+        let checked = match genuine {
+            true => Ok(()),
+            false => Err(VaultError::RowAltered("a rotation".into())),
         };
         self.unless_altered(secrets, &under.key, checked).await
     }
@@ -264,7 +283,8 @@ impl Vault {
 
     /// The rotations under way. Needs no key, but for names.
     pub async fn rotation_list(&self) -> Result<Vec<RotationShown>, VaultError> {
-        let tenants = self.tenant_list().await?;
+        // How far a rotation is has to be seen where a tenant's row cannot be read, too.
+        let tenants = self.tenant_list().await.unwrap_or_default();
         let mut shown = Vec::new();
         for Under { target, row, .. } in self.rotations_under_way().await? {
             let name = match target {
@@ -311,8 +331,8 @@ impl Vault {
     }
 
     /// Writes down how far a rotation is. Where somebody began it anew meanwhile, theirs stands.
-    async fn save(&self, under: &mut Under, tenant: &Tenant) -> Result<u64, VaultError> {
-        sign(&mut under.row, &under.key, tenant);
+    async fn save(&self, under: &mut Under, meta: &MetaKey) -> Result<u64, VaultError> {
+        sign(&mut under.row, &under.key, meta);
         let outcome = self
             .commit_rotation(
                 vec![Precondition::Version(under.key.clone(), under.version)],
@@ -351,22 +371,21 @@ impl Vault {
 }
 
 /// Signs a rotation's row.
-fn sign(row: &mut RotationRow, key: &[u8], tenant: &Tenant) {
-    row.mac = seal::row_mac(&tenant.meta_key, key, &row.signed_bytes());
+fn sign(row: &mut RotationRow, key: &[u8], meta: &MetaKey) {
+    row.mac = seal::row_mac(meta, key, &row.signed_bytes());
 }
 
-/// A rotation that begins.
+/// A rotation that begins: of whose key, which row holds it, and towards which version.
 fn beginning(
     host: &Host,
     key: &[u8],
-    tenant: &Tenant,
-    row_key: Vec<u8>,
-    version: u32,
+    meta: &MetaKey,
+    (tenant, row_key, version): (TenantId, Vec<u8>, u32),
 ) -> RotationRow {
     let mut row = RotationRow {
         begun: host.now(),
         version,
-        tenant: tenant.id,
+        tenant,
         row_key,
         cursor: Vec::new(),
         found: 0,
@@ -375,7 +394,7 @@ fn beginning(
         waiting: 0,
         mac: [0; MAC_BYTES],
     };
-    sign(&mut row, key, tenant);
+    sign(&mut row, key, meta);
     row
 }
 

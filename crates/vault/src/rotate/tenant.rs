@@ -26,7 +26,8 @@ impl Vault {
         let target = Target::Tenant(id);
         for _ in 0..RACES_MAX {
             let (row_version, old) = self.tenant_row(id).await?;
-            let opened = secrets.site_keys.open_tenant(id, row_version, &old);
+            let sites = secrets.site_keys.now();
+            let opened = sites.open_tenant(id, row_version, &old);
             let mut renewed = self
                 .unless_altered(&secrets, &tenant::key(id), opened)
                 .await?;
@@ -34,16 +35,16 @@ impl Vault {
             let version = next_version(newest, renewed.keys.len())?;
             let fresh = TenantKey::from_bytes(self.host.random());
             renewed.keys.insert(0, (version, fresh));
-            let new = secrets
-                .site_keys
-                .tenant_row(&self.host, &renewed, old.name, old.created)?;
+            let new = sites.tenant_row(&self.host, &renewed, old.name, old.created)?;
             let key = rotation::key(target);
             let before = self.engine.get(&key).await?;
-            let rotation = beginning(&self.host, &key, &renewed, tenant::key(id), version);
+            let of = (id, tenant::key(id), version);
+            let rotation = beginning(&self.host, &key, &renewed.meta_key, of);
             let mut fields = self.rotation_fields("RotateBegin", target, version);
             fields.tenant = Some(id);
             let preconditions = vec![
                 Precondition::Version(tenant::key(id), row_version),
+                sites.stand(),
                 unchanged(&key, before.as_ref()),
             ];
             let mutations = vec![
@@ -66,7 +67,7 @@ impl Vault {
                     replace_tenant(&secrets, renewed);
                     return self.begun(&secrets, key, version, done);
                 }
-                Outcome::Conflict { .. } => {}
+                Outcome::Conflict { .. } => secrets.rotations.step_ended().await,
                 other => return Err(VaultError::from_outcome(other)),
             }
         }
@@ -117,13 +118,13 @@ impl Vault {
         }
         if let Some(cursor) = last {
             under.row.cursor = cursor;
-            self.save(&mut under, &tenant).await?;
+            self.save(&mut under, &tenant.meta_key).await?;
             return Ok(Step::More);
         }
         if under.row.found > 0 {
             under.row.cursor.clear();
             under.row.found = 0;
-            self.save(&mut under, &tenant).await?;
+            self.save(&mut under, &tenant.meta_key).await?;
             return Ok(Step::More);
         }
         self.drop_older_of_tenant(secrets, &under, id).await
@@ -187,17 +188,19 @@ impl Vault {
         if old.newest.version != under.row.version {
             return Ok(Step::More);
         }
-        let mut kept = secrets.site_keys.open_tenant(id, row_version, &old)?;
+        let sites = secrets.site_keys.now();
+        let mut kept = sites.open_tenant(id, row_version, &old)?;
         kept.keys.truncate(1);
-        let new = secrets
-            .site_keys
-            .tenant_row(&self.host, &kept, old.name, old.created)?;
+        let new = sites.tenant_row(&self.host, &kept, old.name, old.created)?;
         let mut fields = self.rotation_fields("RotateEnd", under.target, under.row.version);
         fields.tenant = Some(id);
         fields.rows = Some(under.row.rewrapped);
         fields.reason = Some("older versions of the key are dropped".into());
         let changes = (
-            vec![Precondition::Version(tenant::key(id), row_version)],
+            vec![
+                Precondition::Version(tenant::key(id), row_version),
+                sites.stand(),
+            ],
             vec![Mutation::Put {
                 key: tenant::key(id),
                 value: new.encode().into(),

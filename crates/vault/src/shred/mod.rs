@@ -16,7 +16,7 @@ mod receipt;
 pub use dealings::{Dealing, Taken};
 pub use erase::{Erasure, ErasureBegun, Member};
 pub(crate) use groups::subject_hash;
-pub use moving::NextRoot;
+pub use moving::{NextRoot, Sites};
 
 use crate::error::VaultError;
 use crate::record::site_header::{SiteHeader, UnderRoot};

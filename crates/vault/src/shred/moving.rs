@@ -10,6 +10,8 @@ use crate::error::VaultError;
 use crate::found::root_site;
 use crate::record::shred::group::{self, GroupRow};
 use crate::record::site_header::SiteHeader;
+use crate::rotate::NextSites;
+use crate::under_sites::both;
 use catalog::{Commit, KeyRange, Mutation, Order, Outcome, Precondition};
 use charter::RootSecret;
 use ledger::Kind;
@@ -21,10 +23,20 @@ use words::{OpId, SiteId};
 /// Groups that are copied in one commit.
 const GROUPS_AT_ONCE: usize = 500;
 
+/// What becomes of the sites' keys when the root moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sites {
+    /// They stay, under the new root.
+    Kept,
+    /// New ones take over with the new root.
+    Renewed,
+}
+
 /// A root that is about to take over. While it is there no group is made or ended.
 pub struct NextRoot {
     headers: [SiteHeader; 2],
     erase: Erase,
+    sites: Option<NextSites>,
     _alone: OwnedRwLockWriteGuard<()>,
 }
 
@@ -43,32 +55,41 @@ impl NextRoot {
 
 impl Vault {
     /// Prepares the move to `root`, which was made in `ceremony`: draws a new erasure key and wraps it and
-    /// the sites' keys under the new root. `header` is the one in force.
+    /// the sites' keys, kept or new, under the new root. `header` is the one in force.
     pub async fn next_root(
         &self,
         root: &RootSecret,
         ceremony: [u8; 16],
         header: &SiteHeader,
+        sites: Sites,
     ) -> Result<NextRoot, VaultError> {
         let secrets = self.secrets()?;
         let alone = secrets.shred.gate.clone().write_owned().await;
+        if header.root.is_some() {
+            // Without it no group could be copied, and what is not copied goes with the old root.
+            secrets.shred.erase()?;
+        }
         let root = RootKey::from_bytes(*root.expose());
         let version = header
             .root_version()
             .checked_add(1)
             .ok_or_else(|| VaultError::Limit("the root cannot move any further".into()))?;
         let key = EraseKey::from_bytes(self.host.random());
-        let key_version = secrets.site_keys.newest()?.version;
-        let mut wrapped = Vec::with_capacity(2);
-        for site in SiteId::BOTH {
-            let site_key = secrets.site_keys.of(site, key_version)?;
-            let site_key = site_key.ok_or(VaultError::Sealed)?;
-            let context = root_site(header.cloud, version, site, key_version);
-            wrapped.push(*seal::wrap(&root, site_key, &context, self.host.random()).as_bytes());
-        }
-        let [a, b] = wrapped.as_slice() else {
-            return Err(VaultError::Sealed);
+        let next_sites = match sites {
+            Sites::Kept => None,
+            Sites::Renewed => Some(self.draw_sites(&secrets)?),
         };
+        let current = secrets.site_keys.now();
+        let of = match &next_sites {
+            Some(next) => &*next.keys,
+            None => current.newest()?,
+        };
+        let key_version = of.version;
+        let [a, b] = both(of)?;
+        let [a, b] = [(SiteId::A, a), (SiteId::B, b)].map(|(site, site_key)| {
+            let context = root_site(header.cloud, version, site, key_version);
+            *seal::wrap(&root, site_key, &context, self.host.random()).as_bytes()
+        });
         let under = under_root(&self.host, header.cloud, &root, (version, ceremony), &key);
         let of = |site, key, other_key| SiteHeader {
             site,
@@ -79,14 +100,23 @@ impl Vault {
             ..header.clone()
         };
         Ok(NextRoot {
-            headers: [of(SiteId::A, *a, *b), of(SiteId::B, *b, *a)],
+            headers: [of(SiteId::A, a, b), of(SiteId::B, b, a)],
             erase: Erase {
                 cloud: header.cloud,
                 version,
                 key,
             },
+            sites: next_sites,
             _alone: alone,
         })
+    }
+
+    /// Writes down what the next sites' keys need besides the headers, if there are next ones.
+    pub async fn copy_sites(&self, next: &mut NextRoot) -> Result<(), VaultError> {
+        match &mut next.sites {
+            None => Ok(()),
+            Some(sites) => self.write_next_sites(&*self.secrets()?, sites).await,
+        }
     }
 
     /// Copies the key of every group that is not erased under the next erasure key; `told` hears how many
@@ -139,9 +169,12 @@ impl Vault {
 
     /// Takes the next root's keys into use; its headers are durable at every site that serves. The old
     /// erasure key is wiped, and with it everything that was unwrapped from it.
-    pub fn adopt_root(&self, next: NextRoot) {
-        if let Ok(secrets) = self.secrets() {
-            secrets.shred.hold(Some(next.erase));
+    pub fn adopt_root(&self, next: NextRoot) -> Result<(), VaultError> {
+        let secrets = self.secrets()?;
+        secrets.shred.hold(Some(next.erase));
+        match next.sites {
+            None => Ok(()),
+            Some(sites) => Self::adopt_sites(&secrets, sites),
         }
     }
 
