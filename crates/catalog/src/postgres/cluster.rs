@@ -6,13 +6,17 @@ use super::dial::Dial;
 use super::error::OpenError;
 use super::options::Options;
 use super::session::{Session, error_chain};
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Between two looks for a primary.
 pub const AGAIN: Duration = Duration::from_millis(200);
+/// How long members that are silent are waited for once one has said that it is primary: a machine that hangs says
+/// nothing, and one that was promoted since answers within this.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The servers of one catalog.
 pub struct Cluster {
@@ -106,14 +110,20 @@ impl Cluster {
         {
             return Ok(session);
         }
-        let mut asked = Vec::new();
-        for index in 0..self.options.members.len() {
-            asked.push(Session::open(&self.options, &*self.dial, index));
-        }
+        let members = 0..self.options.members.len();
+        let mut asked: FuturesUnordered<_> = members
+            .map(|index| Session::open(&self.options, &*self.dial, index))
+            .collect();
         let mut newest: Option<Session> = None;
+        let mut patience: Option<Instant> = None;
         let mut whys = Vec::new();
         let mut denied = None;
-        for answer in join_all(asked).await {
+        loop {
+            let answer = match patience {
+                None => asked.next().await,
+                Some(until) => timeout_at(until, asked.next()).await.unwrap_or_default(),
+            };
+            let Some(answer) = answer else { break };
             match answer {
                 Ok(session) if session.timeline.is_none() => {
                     whys.push(format!("member {} is a standby", session.member));
@@ -128,6 +138,7 @@ impl Cluster {
                     {
                         newest = Some(session);
                     }
+                    patience.get_or_insert_with(|| Instant::now() + GRACE);
                 }
                 Err(OpenError::NoPrimary(why)) => whys.push(why),
                 Err(error) => denied = Some(error),
