@@ -56,7 +56,7 @@ fn short(text: String) -> String {
 /// The usual columns, and whatever else the entry tells as `name=value`.
 fn row(entry: &Value) -> Vec<String> {
     const COLUMNS: [&str; 6] = ["index", "time", "kind", "operation", "actor", "resource"];
-    const LONG: [&str; 6] = [
+    const LONG: [&str; 7] = [
         "tenant",
         "bucket",
         "version",
