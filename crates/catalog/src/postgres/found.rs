@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Error;
 use words::CloudId;
 
@@ -50,6 +50,9 @@ pub enum Filled {
     Before,
 }
 
+/// How long another node's mark is waited for once its connections were ended.
+const MARK_WAIT: Duration = Duration::from_secs(2);
+const MARK_PAUSE: Duration = Duration::from_millis(50);
 /// How long a server may take to make a whole catalog durable.
 const WHOLE: Duration = Duration::from_secs(600);
 const FILL: &str = "INSERT INTO clarence.row (k, ver, v) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[])";
@@ -241,7 +244,12 @@ pub async fn supersede(session: &Session, holder: [u8; 16]) -> Result<(), OpenEr
     if let Err(error) = ended {
         tracing::debug!(why = %error_chain(&error), "the other node's connections were not ended");
     }
-    session.mark().await.map(drop).map_err(told)
+    // The server ends them a moment later, and their mark falls with them.
+    let until = Instant::now() + MARK_WAIT;
+    while !session.mark().await.map_err(told)? && Instant::now() < until {
+        sleep(MARK_PAUSE).await;
+    }
+    Ok(())
 }
 
 async fn write_holder(session: &Session, holder: [u8; 16]) -> Result<(), OpenError> {

@@ -93,7 +93,8 @@ impl Writer {
             queue,
             next: None,
             counts,
-            marked: true,
+            // Looked at once more, in case another one's mark has not fallen yet.
+            marked: false,
             stopped: None,
             lost,
         }
