@@ -7,11 +7,12 @@ use crate::error::StoreError;
 use crate::open::{Opened, open, resolve};
 use crate::record::chunk_list::SegmentPlace;
 use crate::record::object::Body;
+use crate::runs::{Run, runs};
 use authn::Caller;
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt};
-use mirror::{ChunkRef, Mirror};
-use seal::cobblestone::{FRAME_BYTES, HEADER_BYTES, SEALED_FRAME_BYTES};
+use mirror::Mirror;
+use seal::cobblestone::HEADER_BYTES;
 use seal::{Manifest, ObjectKey, Segment, SegmentContext, SegmentOpener};
 use std::io;
 use std::pin::Pin;
@@ -20,8 +21,6 @@ use std::task::{Context, Poll};
 use vault::{Action, Close, OpenObject, ReadGrant, ReadOutcome, Vault};
 use words::BucketName;
 
-/// Frames that are read and opened at once.
-const RUN_FRAMES: u64 = 64;
 /// Runs that are read ahead.
 const RUNS_AHEAD: usize = 2;
 
@@ -312,17 +311,6 @@ fn broken(error: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
 
-/// A run of frames within one chunk.
-#[derive(Clone, Copy)]
-struct Run {
-    chunk: ChunkRef,
-    offset: u64,
-    length: usize,
-    first_frame: u64,
-    skip: usize,
-    keep: usize,
-}
-
 struct Reader {
     mirror: Arc<Mirror>,
     object: Arc<OpenObject>,
@@ -457,44 +445,6 @@ impl Reader {
     }
 }
 
-/// Cuts a range of a segment into runs that lie in one chunk each.
-fn runs(place: &SegmentPlace, from: u64, to: u64) -> Vec<Run> {
-    let (frame, sealed_frame) = (FRAME_BYTES as u64, SEALED_FRAME_BYTES as u64);
-    let mut found = Vec::new();
-    let (mut next_frame, mut header) = (0, HEADER_BYTES as u64);
-    for chunk in &place.chunks {
-        let frames = (u64::from(chunk.bytes) - header).div_ceil(sealed_frame);
-        let (chunk_first, chunk_end) = (next_frame, next_frame + frames);
-        let wanted_first = chunk_first.max(from / frame);
-        // Whoever reads to the end reads the frame that marks the end too, be it empty.
-        let to_frame = if to == place.segment.plain_bytes {
-            u64::MAX
-        } else {
-            to.div_ceil(frame)
-        };
-        let wanted_end = chunk_end.min(to_frame);
-        let mut at = wanted_first;
-        while at < wanted_end {
-            let end = wanted_end.min(at + RUN_FRAMES);
-            let offset = header + (at - chunk_first) * sealed_frame;
-            let stop = (header + (end - chunk_first) * sealed_frame).min(u64::from(chunk.bytes));
-            let skip = from.saturating_sub(at * frame);
-            let keep = to.min(end * frame) - (at * frame + skip);
-            found.push(Run {
-                chunk: *chunk,
-                offset,
-                length: (stop - offset) as usize,
-                first_frame: at,
-                skip: skip as usize,
-                keep: keep as usize,
-            });
-            at = end;
-        }
-        (next_frame, header) = (chunk_end, 0);
-    }
-    found
-}
-
 /// A body that closes its grant in the ledger when it ends, however it ends.
 struct Closing {
     inner: Pin<Box<dyn Stream<Item = Result<Bytes, io::Error>> + Send>>,
@@ -560,50 +510,6 @@ impl Drop for Closing {
         let vault = Arc::clone(&self.vault);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { vault.close(&grant, close).await });
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use words::ChunkId;
-
-    /// The runs of every range together give exactly the range, whatever the chunks' sizes.
-    #[test]
-    fn runs_cover_ranges() {
-        let sealed = SEALED_FRAME_BYTES as u32;
-        let chunk = |bytes| ChunkRef {
-            id: ChunkId::from_bytes([0; 16]),
-            bytes,
-            blake3: [0; 32],
-        };
-        let plain = 5 * FRAME_BYTES as u64 + 100;
-        let segment = Segment {
-            salt: [0; 24],
-            plain_bytes: plain,
-            sealed_bytes: seal::cobblestone::sealed_len(plain),
-            blake3: [0; 32],
-        };
-        let place = SegmentPlace {
-            segment,
-            chunks: vec![chunk(56 + 2 * sealed), chunk(3 * sealed), chunk(116)],
-        };
-        for (from, to) in [
-            (0, plain),
-            (0, 1),
-            (16_383, 16_385),
-            (2 * 16_384, 2 * 16_384 + 1),
-            (plain - 1, plain),
-            (40_000, 70_000),
-        ] {
-            let mut at = from;
-            for run in runs(&place, from, to) {
-                assert_eq!(run.first_frame * FRAME_BYTES as u64 + run.skip as u64, at);
-                at += run.keep as u64;
-                assert!(run.offset + run.length as u64 <= u64::from(run.chunk.bytes));
-            }
-            assert_eq!(at, to);
         }
     }
 }

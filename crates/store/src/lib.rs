@@ -23,6 +23,7 @@ mod parts;
 mod put;
 mod receive;
 pub mod record;
+mod runs;
 mod scan;
 mod uploads;
 

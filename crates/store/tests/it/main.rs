@@ -13,6 +13,7 @@ mod faults;
 mod garbage;
 mod groups;
 #[path = "../../../authn/tests/it/maker.rs"]
+#[allow(dead_code, reason = "its own room uses the rest")]
 mod maker;
 mod multipart;
 mod people;

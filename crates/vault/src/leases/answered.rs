@@ -191,36 +191,17 @@ impl Vault {
         }))
     }
 
-    /// Makes the bucket whose first key came with the lease.
-    async fn make_leased(
+    /// The row of a bucket that is made: its key as the guest wrapped it.
+    fn row_to_make(
         &self,
         who: &Who,
         pending: &Pending,
-        checked: Checked,
-        entry: Entry,
-    ) -> Result<Arc<Bucket>, VaultError> {
-        let (tenant, ask) = (&who.tenant, &pending.ask);
-        if self.count_buckets(tenant).await? >= BUCKETS_PER_TENANT_MAX {
-            return Err(VaultError::Limit(format!(
-                "the tenant has {BUCKETS_PER_TENANT_MAX} buckets, the most there may be"
-            )));
-        }
+        bucket: &Bucket,
+        checked: &Checked,
+    ) -> Result<BucketRow, VaultError> {
+        let tenant = &who.tenant;
         let stored = checked.lease.stored.as_ref();
         let stored = stored.ok_or_else(|| refused("the key that is to be kept is not in it"))?;
-        let hash = seal::name_hash(&tenant.name_key, ask.name.as_str().as_bytes());
-        let mut bucket = Bucket {
-            id: ask.bucket,
-            owner: tenant.id,
-            name: ask.name.clone(),
-            created: self.host.now(),
-            policy: self.config.site_policy,
-            row_key: bucket::key(tenant.id, &hash),
-            row_version: 0,
-            keys: Vec::new(),
-            name_key: NameKey::from_bytes(self.host.random()),
-            index_key: IndexKey::from_bytes(self.host.random()),
-            lease: None,
-        };
         let (_, key) = checked.keys.first().ok_or(VaultError::Sealed)?;
         let own = under_bucket(bucket.id, 1, bucket.id.into());
         let mut row = BucketRow {
@@ -241,6 +222,38 @@ impl Vault {
         };
         let signed = row.signed_bytes();
         row.mac = Some(seal::row_mac(&tenant.meta_key, &bucket.row_key, &signed));
+        Ok(row)
+    }
+
+    /// Makes the bucket whose first key came with the lease.
+    async fn make_leased(
+        &self,
+        who: &Who,
+        pending: &Pending,
+        checked: Checked,
+        entry: Entry,
+    ) -> Result<Arc<Bucket>, VaultError> {
+        let (tenant, ask) = (&who.tenant, &pending.ask);
+        if self.count_buckets(tenant).await? >= BUCKETS_PER_TENANT_MAX {
+            return Err(VaultError::Limit(format!(
+                "the tenant has {BUCKETS_PER_TENANT_MAX} buckets, the most there may be"
+            )));
+        }
+        let hash = seal::name_hash(&tenant.name_key, ask.name.as_str().as_bytes());
+        let mut bucket = Bucket {
+            id: ask.bucket,
+            owner: tenant.id,
+            name: ask.name.clone(),
+            created: self.host.now(),
+            policy: self.config.site_policy,
+            row_key: bucket::key(tenant.id, &hash),
+            row_version: 0,
+            keys: Vec::new(),
+            name_key: NameKey::from_bytes(self.host.random()),
+            index_key: IndexKey::from_bytes(self.host.random()),
+            lease: None,
+        };
+        let row = self.row_to_make(who, pending, &bucket, &checked)?;
         let commit = Commit {
             op: OpId::from_bytes(self.host.random()),
             preconditions: vec![
