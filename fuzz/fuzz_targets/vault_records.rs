@@ -1,4 +1,4 @@
-//! What the vault stores: tenants, buckets, credentials, rotations and the header of a site folder. One spelling each;
+//! What the vault stores: tenants, buckets, credentials, rotations, trust anchors and the header of a site folder. One spelling each;
 //! no damage of a header passes.
 #![no_main]
 
@@ -6,6 +6,7 @@ use fuzz::{Input, canonical, damaged};
 use libfuzzer_sys::fuzz_target;
 use vault::record::access_key::AccessKeyRow;
 use vault::record::agreement::AgreementRow;
+use vault::record::anchor::{AnchorPart, AnchorRow};
 use vault::record::bucket::{self, BucketRow};
 use vault::record::cohorts::CohortsRow;
 use vault::record::rotation::{self, RotationRow};
@@ -15,7 +16,7 @@ use words::{CloudId, SiteId, UnixMillis};
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    match input.u8() % 10 {
+    match input.u8() % 12 {
         0 => {
             canonical(input.rest(), TenantRow::decode, TenantRow::encode);
         }
@@ -46,6 +47,12 @@ fuzz_target!(|data: &[u8]| {
                 assert!(rest.first() == Some(&1) || again == rest, "one spelling");
                 assert_eq!(AgreementRow::decode(&again), Ok(row));
             }
+        }
+        10 => {
+            canonical(input.rest(), AnchorRow::decode, AnchorRow::encode);
+        }
+        11 => {
+            canonical(input.rest(), AnchorPart::decode, AnchorPart::encode);
         }
         7 => {
             canonical(input.rest(), RotationRow::decode, RotationRow::encode);

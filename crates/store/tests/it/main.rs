@@ -12,6 +12,7 @@ mod digests;
 mod faults;
 mod garbage;
 mod groups;
+#[allow(dead_code)] // shared with the tests of `authn`, which use all of it
 #[path = "../../../authn/tests/it/maker.rs"]
 #[allow(dead_code, reason = "its own room uses the rest")]
 mod maker;
