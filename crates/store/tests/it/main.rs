@@ -12,9 +12,11 @@ mod digests;
 mod faults;
 mod garbage;
 mod groups;
-#[allow(dead_code)] // shared with the tests of `authn`, which use all of it
 #[path = "../../../authn/tests/it/maker.rs"]
-#[allow(dead_code, reason = "its own room uses the rest")]
+#[allow(
+    dead_code,
+    reason = "shared with the tests of `authn`, which use all of it"
+)]
 mod maker;
 mod multipart;
 mod people;
