@@ -8,6 +8,8 @@ use libfuzzer_sys::fuzz_target;
 // The files themselves, for they need nothing of their room, whose other parts would bring a whole node along.
 #[path = "../../crates/site/src/control/agreement.rs"]
 mod agreement;
+#[path = "../../crates/site/src/control/anchor.rs"]
+mod anchor;
 #[path = "../../crates/site/src/control/erasure.rs"]
 mod erasure;
 #[path = "../../crates/site/src/control/identity.rs"]

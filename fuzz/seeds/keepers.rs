@@ -177,6 +177,7 @@ fn vaults(seeds: &Seeds) -> io::Result<()> {
         name_key: [2; 104],
         index_key: [3; 104],
         sealed_name: vec![7; 80],
+        lessor: None,
         mac: None,
     };
     let signed_bucket = BucketRow {
